@@ -1,0 +1,126 @@
+"""The errors of pyiron_storage.
+
+Every error is a `StorageError` and, beside that, the built-in exception that
+fits, so that ``except KeyError`` and ``except FileNotFoundError`` work as they
+do for a dict or a file.  A message names the file and the path in it, what was
+found, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CannotImportError",
+    "DamagedRecordError",
+    "FileKindError",
+    "FormatVersionError",
+    "InvalidNameError",
+    "NoObjectError",
+    "NotAContainerError",
+    "NotStorableError",
+    "PathNotFoundError",
+    "ReadOnlyError",
+    "RestoreError",
+    "StorageClosedError",
+    "StorageError",
+    "StorageExistsError",
+    "StorageNotFoundError",
+    "TransactionError",
+    "UnknownBackendError",
+    "UnsupportedOperationError",
+    "ViewAttributeError",
+    "ViewError",
+]
+
+
+class StorageError(Exception):
+    """Base of all errors of pyiron_storage.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> try:
+    ...     ps.load("nowhere.h5")
+    ... except ps.StorageError as error:
+    ...     print(type(error).__name__)
+    StorageNotFoundError
+    """
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the message.
+        return str(self.args[0]) if self.args else ""
+
+
+class UnknownBackendError(StorageError, ValueError):
+    """No back-end has this name, or none is known for the suffix of a file."""
+
+
+class StorageNotFoundError(StorageError, FileNotFoundError):
+    """The file or directory to read does not exist."""
+
+
+class StorageExistsError(StorageError, FileExistsError):
+    """Mode ``"x"`` was asked for and the file exists already."""
+
+
+class FileKindError(StorageError, OSError):
+    """The file is there, but it is not of the kind that the back-end reads."""
+
+
+class FormatVersionError(StorageError, ValueError):
+    """The file was written in a later version of the format than this one reads."""
+
+
+class DamagedRecordError(StorageError, ValueError):
+    """What is stored contradicts the format: the file is damaged."""
+
+
+class PathNotFoundError(StorageError, KeyError):
+    """Nothing is stored at this path; the message lists what is there."""
+
+
+class NotAContainerError(StorageError, TypeError):
+    """A path goes on inside something that has no parts, or a group is written over."""
+
+
+class InvalidNameError(StorageError, ValueError):
+    """A group or node cannot have this name."""
+
+
+class NotStorableError(StorageError, TypeError):
+    """An object, named by its path and type, cannot be stored."""
+
+
+class ReadOnlyError(StorageError, PermissionError):
+    """The storage was opened for reading, or the part cannot be changed in place."""
+
+
+class StorageClosedError(StorageError, ValueError):
+    """The storage was closed and is used again."""
+
+
+class TransactionError(StorageError, RuntimeError):
+    """A transaction cannot be begun, or its changes cannot be taken back."""
+
+
+class UnsupportedOperationError(StorageError, NotImplementedError):
+    """The back-end does not offer this, for instance groups in a pickle file."""
+
+
+class NoObjectError(StorageError, ValueError):
+    """`to_object` was called on a group in which no object was stored."""
+
+
+class CannotImportError(StorageError, ImportError):
+    """A class or function that an object needs cannot be imported."""
+
+
+class RestoreError(StorageError, ValueError):
+    """A `Storable` could not be restored; the cause is chained."""
+
+
+class ViewError(StorageError, TypeError):
+    """A view was used where the plain thing is needed; call its `to_object()`."""
+
+
+class ViewAttributeError(StorageError, AttributeError):
+    """A view was asked for an attribute of the object that it shows."""

@@ -1,0 +1,202 @@
+"""From lines back to objects.
+
+A `Decoder` restores what one load asks for, with one memo, so that what was one
+object is one object again.  Lines are taken in the order in which pickle would
+take them, on a stack of its own, so that a chain of any length comes back; within
+a line, which is never deep, it simply recurses.
+
+An object that can exist empty (a list, an instance) is made before what it holds,
+so that cycles close.  A tuple or the result of a call cannot: where a cycle comes
+back to one that is still being made, it is made there and then, from the parts
+that exist by then, exactly as pickle does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.records.document import ROOT, Node, Record
+from pyiron_storage.records.names import import_type
+from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
+from pyiron_storage.records.structure import is_parts, slots
+
+
+class Decoder:
+    """Restore objects of one record, each once.
+
+    Parameters
+    ----------
+    record
+        What was stored.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._memo: dict[int, Any] = {}
+        self._begun: set[int] = set()
+        self._nested: set[int] = set()
+        self._types: dict[int, Any] = {}
+
+    def root(self) -> Any:
+        """Return the whole object."""
+        return self.line(ROOT)
+
+    # -- nodes ---------------------------------------------------------------
+
+    def decode(self, node: Node) -> Any:
+        """Return the object of a node."""
+        if type(node) is list:
+            return [self.decode(inner) if type(inner) in (list, dict) else inner for inner in node]
+        if type(node) is not dict:
+            return node
+        name = node.get("$")
+        if name is None:
+            return {key: self.decode(inner) if type(inner) in (list, dict) else inner for key, inner in node.items()}
+        if type(name) is int:
+            return self._referred(name)
+        if name == "parts":
+            return self.decode(self.entries(node))
+        return self.rule(name).decode(node, self)
+
+    def part(self, node: Node) -> Any:
+        """Return the object of a node inside a line, after what it refers to."""
+        for line in self._new(references_below(self.record, node)):
+            self.line(line)
+        return self.decode(node)
+
+    def rule(self, name: Any) -> Rule:
+        """Return the rule of this name."""
+        try:
+            return REGISTRY.by_name[name]
+        except (KeyError, TypeError):
+            raise DamagedRecordError(
+                f"{self.record.place}: the record uses the rule {name!r}, which this release does not know. "
+                "A later release, or a package that registers it, may read it."
+            ) from None
+
+    def array(self, entries: Node) -> list[Node]:
+        """Return the nodes of an array field, gathered where it goes on on other lines."""
+        return self._expect(list, self.entries(entries))
+
+    def object(self, entries: Node) -> dict[str, Node]:
+        """Return the nodes of an object field, gathered where it goes on on other lines."""
+        return self._expect(dict, self.entries(entries))
+
+    def entries(self, node: Node) -> Node:
+        """Return an array or object of nodes, gathered where it goes on on other lines."""
+        if not is_parts(node):
+            return node
+        gathered: Node = None
+        for line, _ in node["lines"]:
+            part = self.entries(self.record.parse(line))
+            if gathered is None:
+                gathered = part
+            elif type(part) is list:
+                self._expect(list, gathered).extend(part)
+            else:
+                self._expect(dict, gathered).update(self._expect(dict, part))
+        return gathered
+
+    def _expect(self, kind: type, entries: Node) -> Any:
+        if type(entries) is not kind:
+            raise DamagedRecordError(
+                f"{self.record.place}: a {kind.__name__} was expected, and {type(entries).__name__} is in the record."
+            )
+        return entries
+
+    def type(self, number: Any) -> Any:
+        """Return the class or function with this number in the header."""
+        if number not in self._types:
+            self._types[number] = import_type(self.record, self.record.type_entry(number))
+        return self._types[number]
+
+    # -- lines ---------------------------------------------------------------
+
+    def line(self, line: int) -> Any:
+        """Return the object on a line, and with it everything that it refers to."""
+        stack = [self._make(line)] if line not in self._memo else []
+        while stack:
+            needed = next(stack[-1], None)
+            if needed is None:
+                stack.pop()
+            else:
+                stack.append(self._make(needed))
+        return self._memo[line]
+
+    def _make(self, line: int) -> Iterator[int]:
+        """Make the object on a line; yield, one after the other, the lines that must come before the next step.
+
+        First comes what the shell needs, then the shell, then what is in it,
+        then the shell is filled; what has no shell is made in the last step.
+        """
+        self._begun.add(line)
+        node = self.record.parse(line)
+        if type(node) is dict and type(node.get("$")) is str and not is_parts(node):
+            for inner in self.rule(node["$"]).needs_first(node):
+                yield from self._new(references_below(self.record, inner))
+        shell = self._shell(node)
+        if shell is not NO_SHELL:
+            self._memo[line] = shell
+        yield from self._new(self.record.references(line))
+        if line in self._memo:
+            self._fill(self._memo[line], node)
+        else:
+            made = self.decode(node)
+            self._memo.setdefault(line, made)  # a cycle may have made it meanwhile
+        self._begun.discard(line)
+
+    def _new(self, lines: Iterable[int]) -> Iterator[int]:
+        return (line for line in lines if line not in self._memo and line not in self._begun)
+
+    def _shell(self, node: Node) -> Any:
+        entries = self.entries(node)
+        if type(entries) is list:
+            return []
+        if type(entries) is not dict:
+            return entries
+        if "$" not in entries:
+            return {}
+        return NO_SHELL if type(entries["$"]) is int else self.rule(entries["$"]).shell(entries, self)
+
+    def _fill(self, shell: Any, node: Node) -> None:
+        entries = self.entries(node)
+        if type(entries) is list:
+            shell.extend(self.decode(entries))
+        elif type(entries) is dict and "$" not in entries:
+            shell.update(self.decode(entries))
+        elif type(entries) is dict:
+            self.rule(entries["$"]).fill(shell, entries, self)
+
+    def _referred(self, line: int) -> Any:
+        if line in self._memo:
+            return self._memo[line]
+        if line not in self._begun:
+            return self.line(line)
+        if line in self._nested:
+            raise DamagedRecordError(
+                f"{self.record.place}: line {line} of the record holds itself in a way that no object can."
+            )
+        self._nested.add(line)
+        made = self.decode(self.record.parse(line))
+        self._nested.discard(line)
+        return self._memo.setdefault(line, made)
+
+
+def references_below(record: Record, node: Node) -> list[int]:
+    """The lines that a node refers to, and that the lines on which it goes on refer to."""
+    lines: list[int] = []
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is not dict and type(node) is not list:
+            continue
+        if type(node) is dict and "$" in node:
+            if type(node["$"]) is int:
+                lines.append(node["$"])
+                continue
+            parts = [inner for inner in (node, *node.values()) if is_parts(inner)]
+            lines.extend(reference for inner in parts for line, _ in inner["lines"] for reference in record.references(line))
+        waiting.extend(reversed([holder[key] for holder, key in slots(node)]))
+    return lines

@@ -1,0 +1,352 @@
+"""The record of one stored object: its lines, its buffers, its arrays.
+
+A `Record` is what `docs/format.md` describes: a JSON Lines document whose lines
+refer to each other by number, one byte array ``buffers``, and native arrays.  It
+parses a line when it is asked for, notes which lines changed, and writes itself
+back; what the lines mean is the business of the rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+import numpy as np
+import orjson
+
+from pyiron_storage.errors import DamagedRecordError, FormatVersionError
+
+Node = Any
+"""A JSON value of the document: None, bool, int, float, str, list or dict."""
+
+FORMAT: Final = 1
+MAGIC: Final = b'{"pyiron_storage":'
+HEADER: Final = 1
+ROOT: Final = 2
+LINE_BYTES: Final = 32_768
+"""A line longer than this is split, so that a part is read without the rest."""
+DEEPEST: Final = 40
+"""Objects nested deeper than this stand on a line of their own."""
+NATIVE_BYTES: Final = 65_536
+"""An array of this size or larger becomes a native array of the back-end."""
+BUFFER_ALIGNMENT: Final = 16
+
+_REFERENCE: Final = re.compile(rb'\{"\$":(\d+)\}')
+_PARTS: Final = re.compile(rb'\{"\$":"parts","lines":\[((?:\[\d+,\d+\],?)*)\]\}')
+_PART: Final = re.compile(rb"\[(\d+),\d+\]")
+_NATIVE: Final = re.compile(rb'"native":"([^"]*)"')
+
+
+class RecordStore(Protocol):
+    """Where a record lies: a group of a storage, seen as text, bytes and arrays."""
+
+    place: str
+    """File and path, for messages."""
+
+    def read_text(self) -> bytes: ...
+    def write_text(self, text: bytes) -> None: ...
+    def read_buffers(self) -> np.ndarray[Any, Any]: ...
+    def write_buffers(self, buffers: np.ndarray[Any, Any] | None) -> None: ...
+    def read_array(self, name: str) -> np.ndarray[Any, Any]: ...
+    def write_array(self, name: str, array: np.ndarray[Any, Any]) -> None: ...
+    def delete_array(self, name: str) -> None: ...
+    def list_arrays(self) -> list[str]: ...
+
+
+def reference(line: int) -> Node:
+    """The node that stands for what is on another line."""
+    return {"$": line}
+
+
+def dump(node: Node) -> bytes:
+    """One line of the document, without its line end."""
+    return orjson.dumps(node)
+
+
+class Record:
+    """One stored object, as lines, buffers and arrays.
+
+    Parameters
+    ----------
+    store
+        Where the record lies; None for one that is being made.
+    """
+
+    def __init__(self, store: RecordStore | None = None) -> None:
+        self.store = store
+        self.place = store.place if store else "the new object"
+        self.new_arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self.nodes: dict[int, Node] = {}
+        """The nodes that were parsed and kept, by line."""
+        self._lines: list[bytes] = []
+        self._changed: set[int] = set()
+        self._free: list[int] = []
+        self._text_changed = store is None
+        self._buffers: bytearray | memoryview | None = None if store else bytearray()
+        self._buffers_changed = False
+        self._garbage = False
+        self._type_numbers: dict[bytes, int] | None = None
+        if store is None:
+            self._lines = [b"", b""]
+            self.replace(HEADER, {"pyiron_storage": FORMAT, "types": []})
+        else:
+            self._read(store.read_text())
+
+    # -- lines -------------------------------------------------------------
+
+    def _read(self, text: bytes) -> None:
+        if not text.startswith(MAGIC):
+            raise DamagedRecordError(f"{self.place}: the record does not begin with {MAGIC.decode()!r}; it is damaged.")
+        self._lines = text.split(b"\n")
+        if self._lines[-1]:
+            raise DamagedRecordError(f"{self.place}: the last line of the record is cut off.")
+        self._lines.pop()
+        header = self.node(HEADER)
+        found = header["pyiron_storage"]
+        if not isinstance(found, int) or not isinstance(header.get("types"), list):
+            raise DamagedRecordError(f"{self.place}: the header of the record is damaged.")
+        if found > FORMAT:
+            raise FormatVersionError(
+                f"{self.place}: the record is in format version {found}, and this release reads up to {FORMAT}. "
+                "Load it with a later release of pyiron_storage."
+            )
+        if len(self._lines) < ROOT:
+            raise DamagedRecordError(f"{self.place}: the record has a header and no root.")
+        self._free = [number for number, line in enumerate(self._lines, 1) if not line]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def raw(self, line: int) -> bytes:
+        """The bytes of a line, without its line end."""
+        if line in self._changed:
+            self._lines[line - 1] = dump(self.nodes[line])
+            self._changed.discard(line)
+        try:
+            text = self._lines[line - 1] if line > 0 else b""
+        except IndexError:
+            text = b""
+        if not text:
+            raise DamagedRecordError(f"{self.place}: line {line} of the record is referred to and missing.")
+        return text
+
+    def parse(self, line: int) -> Node:
+        """The node on a line, as a fresh value that the caller may take apart."""
+        try:
+            return orjson.loads(self.raw(line))
+        except orjson.JSONDecodeError as error:
+            raise DamagedRecordError(f"{self.place}: line {line} of the record is not JSON: {error}.") from error
+
+    def node(self, line: int) -> Node:
+        """The node on a line, kept: what is changed in it and noted by `touch` is written back."""
+        if line not in self.nodes:
+            self.nodes[line] = self.parse(line)
+        return self.nodes[line]
+
+    def replace(self, line: int, node: Node) -> None:
+        """Put another node on a line."""
+        self.nodes[line] = node
+        self.touch(line)
+
+    def touch(self, line: int) -> None:
+        """Note that the kept node of a line was changed."""
+        self._changed.add(line)
+        self._text_changed = True
+
+    def new_line(self, node: Node) -> int:
+        """Put a node on a line of its own and return the number of the line."""
+        if self._free:
+            line = self._free.pop()
+        else:
+            self._lines.append(b"")
+            line = len(self._lines)
+        self.replace(line, node)
+        return line
+
+    def references(self, line: int) -> list[int]:
+        """The lines that a line and its parts refer to, in their order."""
+        text = self.raw(line)
+        lines = [int(number) for number in _REFERENCE.findall(text)]
+        for part in self.parts(line):
+            lines.extend(self.references(part))
+        return lines
+
+    def parts(self, line: int) -> list[int]:
+        """The lines on which long lists and objects of this line go on."""
+        text = self.raw(line)
+        if b'{"$":"parts",' not in text:
+            return []
+        return [int(number) for lines in _PARTS.findall(text) for number in _PART.findall(lines)]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything must be written."""
+        return self._text_changed or self._garbage or self._buffers_changed
+
+    # -- header --------------------------------------------------------------
+
+    @property
+    def header(self) -> dict[str, Any]:
+        header: dict[str, Any] = self.node(HEADER)
+        return header
+
+    def type_number(self, entry: dict[str, Any]) -> int:
+        """The number of a class or function in the header's list of types, added where it is new."""
+        if self._type_numbers is None:
+            self._type_numbers = {dump(known): i for i, known in enumerate(self.header["types"])}
+        key = dump(entry)
+        if key not in self._type_numbers:
+            self._type_numbers[key] = len(self.header["types"])
+            self.header["types"].append(entry)
+            self.touch(HEADER)
+        return self._type_numbers[key]
+
+    def type_entry(self, number: Any) -> dict[str, Any]:
+        """The entry of a class or function in the header."""
+        types = self.header["types"]
+        if type(number) is not int or not 0 <= number < len(types):
+            raise DamagedRecordError(f"{self.place}: the record names type {number!r} of {len(types)}.")
+        entry: dict[str, Any] = types[number]
+        return entry
+
+    # -- bytes and arrays ------------------------------------------------------
+
+    def add_bytes(self, data: bytes | memoryview) -> list[int]:
+        """Append bytes to the buffers, aligned; return their offset and length in bytes."""
+        buffers = self._writable_buffers()
+        buffers.extend(bytes(-len(buffers) % BUFFER_ALIGNMENT))
+        place = [len(buffers), len(data)]
+        buffers.extend(data)
+        self._buffers_changed = True
+        return place
+
+    def _writable_buffers(self) -> bytearray:
+        if not isinstance(self._buffers, bytearray):
+            self._buffers = bytearray(self._all_bytes())
+        return self._buffers
+
+    def _all_bytes(self) -> bytearray | memoryview:
+        if self._buffers is None:
+            assert self.store is not None
+            self._buffers = memoryview(np.ascontiguousarray(self.store.read_buffers())).cast("B")
+        return self._buffers
+
+    def bytes_at(self, at: Any) -> memoryview:
+        """The bytes of the buffers at ``[offset, length]``."""
+        offset, length = at if isinstance(at, list) and len(at) == 2 else (-1, -1)
+        view = memoryview(self._all_bytes())
+        if type(offset) is not int or type(length) is not int or not 0 <= offset <= offset + length <= len(view):
+            raise DamagedRecordError(f"{self.place}: bytes {at!r} are asked for of {len(view)} in the buffers.")
+        return view[offset : offset + length]
+
+    def add_array(self, array: np.ndarray[Any, Any], hint: str) -> str:
+        """Take a native array into the record under a name that begins with `hint`."""
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", hint)[:40].strip("_") or "array"
+        taken = {*self.new_arrays, *(self.store.list_arrays() if self.store else ())}
+        counter = 1
+        while (name := f"{stem}-{counter}") in taken:
+            counter += 1
+        self.new_arrays[name] = array
+        return name
+
+    def array(self, name: str) -> np.ndarray[Any, Any]:
+        """A native array of the record, owned by the caller."""
+        if name in self.new_arrays:
+            return self.new_arrays[name].copy()
+        if self.store is None:
+            raise DamagedRecordError(f"{self.place}: array {name!r} is missing.")
+        return self.store.read_array(name)
+
+    # -- writing -------------------------------------------------------------
+
+    def drop(self) -> None:
+        """Note that something was taken out, so that what nobody refers to is given up on `flush`."""
+        self._garbage = True
+
+    def text(self) -> bytes:
+        """The whole document."""
+        for line in sorted(self._changed):
+            self._lines[line - 1] = dump(self.nodes[line])
+        self._changed.clear()
+        return b"\n".join(self._lines) + b"\n"
+
+    def flush(self, store: RecordStore | None = None) -> None:
+        """Write what changed to where the record lies, or all of it to a new place."""
+        if store is not None:
+            self.store, self.place = store, store.place
+        assert self.store is not None
+        if self._garbage:
+            self._collect_garbage()
+        for name, array in self.new_arrays.items():
+            self.store.write_array(name, array)
+        self.new_arrays = {}
+        if self._buffers_changed:
+            self.store.write_buffers(np.frombuffer(self._writable_buffers(), np.uint8))
+            self._buffers = None
+            self._buffers_changed = False
+        if self._text_changed:
+            self.store.write_text(self.text())
+            self._text_changed = False
+
+    def _collect_garbage(self) -> None:
+        """Empty the lines that cannot be reached, delete their arrays, and close up the buffers."""
+        live = self.reachable()
+        for line in range(ROOT + 1, len(self) + 1):
+            if line not in live and (self._lines[line - 1] or line in self._changed):
+                self.nodes.pop(line, None)
+                self._changed.discard(line)
+                self._lines[line - 1] = b""
+                self._text_changed = True
+        while len(self._lines) > ROOT and not self._lines[-1] and len(self._lines) not in self._changed:
+            self._lines.pop()
+        self._free = [number for number, line in enumerate(self._lines, 1) if not line]
+        named = {name.decode() for line in live for name in _NATIVE.findall(self.raw(line))}
+        for name in set(self.new_arrays) - named:
+            del self.new_arrays[name]
+        if self.store:
+            for name in set(self.store.list_arrays()) - named:
+                self.store.delete_array(name)
+        self._close_up_buffers(live)
+        self._garbage = False
+
+    def reachable(self) -> set[int]:
+        """The lines that the header and the root lead to."""
+        live, waiting = {HEADER}, [ROOT]
+        while waiting:
+            line = waiting.pop()
+            if line not in live:
+                live.update([line], self.parts(line))
+                waiting.extend(self.references(line))
+        return live
+
+    def _close_up_buffers(self, live: set[int]) -> None:
+        """Write the buffers anew without the bytes that nobody names, when these are more than half."""
+        used = sum(self._lengths(live).values())
+        if len(self._all_bytes()) <= 2 * used + 64 * BUFFER_ALIGNMENT:
+            return
+        old, self._buffers = memoryview(bytes(self._all_bytes())), bytearray()
+        self._buffers_changed = True
+        for line in live:
+            node = self.node(line)
+            for holder in byte_holders(node):
+                offset, length = holder["at"]
+                holder["at"] = self.add_bytes(old[offset : offset + length])
+                self.touch(line)
+
+    def _lengths(self, live: set[int]) -> dict[tuple[int, int], int]:
+        holders = (holder for line in live if b'"at":[' in self.raw(line) for holder in byte_holders(self.parse(line)))
+        return {(holder["at"][0], holder["at"][1]): holder["at"][1] for holder in holders}
+
+
+def byte_holders(node: Node) -> Iterator[dict[str, Any]]:
+    """Every node below `node`, itself included, that names bytes of the buffers."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is dict:
+            if "$" in node and type(node.get("at")) is list:
+                yield node
+            waiting.extend(node.values())
+        elif type(node) is list:
+            waiting.extend(node)

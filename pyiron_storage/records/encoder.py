@@ -1,0 +1,126 @@
+"""From an object to nodes: the walk over everything that it holds.
+
+One `Encoder` makes one record, or adds one part to a record.  It gives every
+object one node, however often it is met, so that the nodes form the same graph
+as the objects, cycles included; `layout` then writes the graph to lines.  What
+lies deeper than `DEEPEST` waits in a queue, so that there is no recursion limit.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from pyiron_storage.errors import NotStorableError
+from pyiron_storage.paths import escape, join
+from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
+from pyiron_storage.records.layout import lay_out
+from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.structure import path_to
+
+
+class Refusal(Exception):
+    """On its way up from an object that cannot be stored, gathering the path."""
+
+    def __init__(self, obj: object, reason: str) -> None:
+        super().__init__(reason)
+        self.type = f"{type(obj).__module__}.{type(obj).__qualname__}"
+        self.reason = reason
+        self.parts: list[str] = []
+
+
+class Encoder:
+    """Make the nodes of one object.
+
+    Parameters
+    ----------
+    record
+        Takes types, bytes, arrays and lines.
+    path
+        Where the object will stand, for messages.
+    cloudpickle_fallback
+        Whether code that cannot be imported may be kept as cloudpickle bytes.
+    depth
+        How deep in its line the place is that the object will have.
+    """
+
+    def __init__(self, record: Record, path: str = "", *, cloudpickle_fallback: bool = True, depth: int = 0) -> None:
+        self.record = record
+        self.path = path
+        self.cloudpickle_fallback = cloudpickle_fallback
+        self.hint = path.rpartition("/")[2]
+        """The last name on the way to the object at hand: a name for its arrays."""
+        self._depth = depth
+        self.type_numbers: dict[int, int] = {}
+        """The numbers in the header of the classes and functions met so far, by id."""
+        self._rules: dict[type, Rule] = {}
+        self._nodes: dict[int, Node] = {}
+        self._kept: list[object] = []
+        self._shared: set[int] = set()
+        self._deep: set[int] = set()
+        self._waiting: deque[tuple[Rule, Any, Node, str]] = deque()
+
+    # -- for rules -----------------------------------------------------------
+
+    def encode(self, obj: Any) -> Node:
+        """Return the node of an object."""
+        cls = type(obj)
+        rule = self._rules.get(cls)
+        if rule is None:
+            rule = self._rules[cls] = REGISTRY.find(cls)
+        return rule.encode(obj, self)
+
+    def once(self, obj: Any, rule: Rule) -> Node:
+        """Return the one node of an object, filled by its rule now or, where it lies deep, later."""
+        node = self._nodes.get(id(obj))
+        if node is not None:
+            self._shared.add(id(node))
+            return node
+        node = self._nodes[id(obj)] = rule.begin(obj)
+        self._kept.append(obj)  # an id is only unique while its object lives
+        if self._depth >= DEEPEST:
+            self._deep.add(id(node))
+            self._waiting.append((rule, obj, node, self.hint))
+            return node
+        self._depth += 1
+        rule.fill_node(obj, node, self)
+        self._depth -= 1
+        return node
+
+    def keep(self, obj: object) -> None:
+        """Keep a temporary alive for as long as ids are compared."""
+        self._kept.append(obj)
+
+    def refusal(self, obj: object, reason: str = "") -> Refusal:
+        """Return the exception to raise for an object that cannot be stored."""
+        return Refusal(obj, reason)
+
+    # -- for storages --------------------------------------------------------
+
+    def root(self, obj: Any) -> None:
+        """Make `obj` the root of the record."""
+        lay_out(self.record, self._graph(obj), self._shared, self._deep, ROOT)
+
+    def part(self, obj: Any) -> Node:
+        """Add lines for `obj` to the record and return the node to put in its place."""
+        return lay_out(self.record, self._graph(obj), self._shared, self._deep)
+
+    def _graph(self, obj: Any) -> Node:
+        root, node = None, None
+        try:
+            root = self.encode(obj)
+            while self._waiting:
+                rule, obj, node, self.hint = self._waiting.popleft()
+                self._depth = 1
+                rule.fill_node(obj, node, self)
+        except Refusal as refusal:
+            above = path_to(root, node) if root is not None else []
+            raise self._error(refusal, above) from refusal.__cause__
+        return root
+
+    def _error(self, refusal: Refusal, above: list[str]) -> NotStorableError:
+        path = "/".join(filter(None, [self.path, join(above), "/".join(map(escape, reversed(refusal.parts)))]))
+        return NotStorableError(
+            f"{path or 'The object'} of type {refusal.type} cannot be stored: {refusal.reason} "
+            "Nothing was written. Leave it out, for instance with __getstate__, or store what it is made from."
+        )

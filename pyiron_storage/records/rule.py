@@ -1,0 +1,93 @@
+"""What a rule is, and the one registry of rules.
+
+A rule says how objects of some types are written as a node, how they come back,
+and how the node looks from outside.  The name of the rule stands in the node
+under ``"$"``.  Rules are kept in one `Registry`: by exact type first, then by
+predicates, of which the one that was registered last is asked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pyiron_storage.records.document import Node
+
+if TYPE_CHECKING:
+    from pyiron_storage.records.decoder import Decoder
+    from pyiron_storage.records.encoder import Encoder
+
+NO_SHELL: Final = object()
+"""Given by `Rule.shell` where the object cannot exist before its parts do."""
+
+
+class Rule:
+    """How objects of some types are stored.
+
+    A subclass sets `name` and `kind` and overrides either `encode` and `decode`
+    (for what has no identity of its own), or `fill_node`, `shell` and `fill`.
+    """
+
+    name: str = ""
+    """What stands behind ``"$"``."""
+    kind: str = "object"
+    """What a reader sees: value, array, list, dict, tuple, set, group or object."""
+
+    # -- from object to node -------------------------------------------------
+
+    def encode(self, obj: Any, encoder: Encoder) -> Node:
+        """Return the node of an object; one object has one node."""
+        return encoder.once(obj, self)
+
+    def begin(self, obj: Any) -> Node:
+        """Return the empty node of an object, to be filled."""
+        return {"$": self.name}
+
+    def fill_node(self, obj: Any, node: Node, encoder: Encoder) -> None:
+        """Put what the object holds into its node."""
+        raise encoder.refusal(obj)
+
+    # -- from node to object -------------------------------------------------
+
+    def shell(self, node: Node, decoder: Decoder) -> Any:
+        """Return the object before it is filled, or `NO_SHELL`."""
+        return NO_SHELL
+
+    def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
+        """Put into the shell what the node holds."""
+
+    def needs_first(self, node: Node) -> list[Node]:
+        """Return the nodes that must be complete before there is a shell."""
+        return []
+
+    def decode(self, node: Node, decoder: Decoder) -> Any:
+        """Return the object, complete."""
+        shell = self.shell(node, decoder)
+        self.fill(shell, node, decoder)
+        return shell
+
+
+class Registry:
+    """All rules: by name for reading, by type for writing."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Rule] = {}
+        self.exact: dict[type, Rule] = {}
+        self._predicates: list[tuple[Callable[[type], bool], Rule]] = []
+
+    def add(self, rule: Rule, *types: type, predicate: Callable[[type], bool] | None = None) -> Rule:
+        """Register a rule for exact types, for the types that a predicate accepts, or both."""
+        self.by_name[rule.name] = rule
+        self.exact.update(dict.fromkeys(types, rule))
+        if predicate is not None:
+            self._predicates.insert(0, (predicate, rule))
+        return rule
+
+    def find(self, cls: type) -> Rule:
+        """Return the rule for objects of a type."""
+        if cls in self.exact:
+            return self.exact[cls]
+        return next(rule for predicate, rule in self._predicates if predicate(cls))
+
+
+REGISTRY: Final = Registry()

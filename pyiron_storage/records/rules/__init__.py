@@ -1,0 +1,8 @@
+"""The built-in rules, one module for each family of types; importing this registers them."""
+
+from pyiron_storage.records.rules import values  # noqa: I001  predicates: later ones are asked first
+from pyiron_storage.records.rules import containers
+from pyiron_storage.records.rules import objects
+from pyiron_storage.records.rules import arrays
+
+__all__ = ["arrays", "containers", "objects", "values"]

@@ -1,0 +1,283 @@
+"""Rules for everything that pickle would take apart: instances and what reduces.
+
+``object`` is an instance whose state is its attributes and that has no hooks of
+its own; ``new`` and ``call`` are what ``__reduce_ex__`` gives: a class or function,
+its arguments, a state, list items and key-value pairs.  ``import`` stands for a
+class, function or module itself.  The protocol is that of the pickle module's
+documentation and of PEP 307 and PEP 574.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import sys
+import types
+from typing import Any
+
+from pyiron_storage.errors import CannotImportError
+from pyiron_storage.paths import ReservedPart
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node
+from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.names import importable_name, name_of
+from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.rules.containers import fill_items, fill_mapping, fill_pairs
+
+PROTOCOL = 5
+
+
+class ImportRule(Rule):
+    """``{"$":"import","type":n}``: entry ``n`` of the header's types itself."""
+
+    name = "import"
+
+    def encode(self, obj: Any, encoder: Encoder) -> Node:
+        return {"$": "import", "type": type_number(obj, encoder)}
+
+    def decode(self, node: Node, decoder: Decoder) -> Any:
+        return decoder.type(node.get("type"))
+
+
+class ObjectRule(Rule):
+    """``object``, ``new`` or ``call``, whichever an object's reduction asks for."""
+
+    name = "object"
+
+    def begin(self, obj: Any) -> Node:
+        return {}
+
+    def fill_node(self, obj: Any, node: Node, encoder: Encoder) -> None:
+        cls = type(obj)
+        if is_plain(cls, obj):
+            node.clear()
+            node.update({"$": "object", "type": type_number(cls, encoder)})
+            _fill_attributes(obj, node, encoder)
+        else:
+            _fill_reduced(obj, node, _reduce(obj, encoder), encoder)
+
+    def shell(self, node: Node, decoder: Decoder) -> Any:
+        cls = decoder.type(node.get("type"))
+        if not isinstance(cls, type):
+            raise CannotImportError(f"{decoder.record.place}: {cls!r} is no class, but an object of it is stored.")
+        return cls.__new__(cls)
+
+    def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
+        state = decoder.decode(node.get("state"))
+        if "slots" in node:
+            state = (state, decoder.decode(node["slots"]))
+        if state is not None:
+            set_state(shell, state)
+
+
+class CallRule(Rule):
+    """``{"$":"call","type":n,"args":[...]}``, and ``state``, ``items``, ``pairs``, ``setter`` where there are any.
+
+    Instead of ``type``, ``function`` is a node of what is called.
+    """
+
+    name = "call"
+
+    def needs_first(self, node: Node) -> list[Node]:
+        return [node.get("function"), node["args"], node.get("kwargs")]
+
+    def shell(self, node: Node, decoder: Decoder) -> Any:
+        function = decoder.decode(node["function"]) if "function" in node else decoder.type(node.get("type"))
+        return function(*map(decoder.decode, decoder.array(node["args"])))
+
+    def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
+        if "items" in node:
+            _extend(shell, [decoder.decode(item) for item in decoder.array(node["items"])])
+        for key, value in decoder.array(node.get("pairs", [])):
+            shell[decoder.decode(key)] = decoder.decode(value)
+        if "state" in node:
+            state = decoder.decode(node["state"])
+            if "setter" in node:
+                decoder.decode(node["setter"])(shell, state)
+            else:
+                set_state(shell, state)
+
+
+class NewRule(CallRule):
+    """``{"$":"new","type":n,"args":[...]}``: the class's ``__new__`` is called; ``kwargs`` where there are any."""
+
+    name = "new"
+
+    def shell(self, node: Node, decoder: Decoder) -> Any:
+        cls = decoder.decode(node["function"]) if "function" in node else decoder.type(node.get("type"))
+        arguments = map(decoder.decode, decoder.array(node["args"]))
+        return cls.__new__(cls, *arguments, **decoder.decode(node.get("kwargs", {})))
+
+
+# -- taking apart ------------------------------------------------------------
+
+
+def is_plain(cls: type, obj: Any) -> bool:
+    """Whether objects of a class are their attributes and nothing else, by the pickle protocol's own hooks."""
+    return (
+        cls.__reduce_ex__ is object.__reduce_ex__  # type: ignore[comparison-overlap]
+        and cls.__reduce__ is object.__reduce__  # type: ignore[comparison-overlap]
+        and cls.__getstate__ is object.__getstate__  # type: ignore[comparison-overlap, attr-defined]
+        and cls not in copyreg.dispatch_table
+        and not hasattr(cls, "__getnewargs__")
+        and not hasattr(cls, "__getnewargs_ex__")
+        and not issubclass(cls, (list, dict))
+        and _reduces_plainly(obj)
+    )
+
+
+def _reduces_plainly(obj: Any) -> bool:
+    """Whether the default reduction works: it refuses classes in C that do not say what their state is."""
+    try:
+        obj.__reduce_ex__(PROTOCOL)
+    except TypeError:
+        return False
+    return True
+
+
+def _fill_attributes(obj: Any, node: Node, encoder: Encoder) -> None:
+    state = obj.__getstate__()
+    if type(state) is tuple:
+        state, slots = state
+        node["state"] = _attributes(state, encoder) if state is not None else None
+        node["slots"] = _attributes(slots, encoder)
+    elif state is not None:
+        node["state"] = _attributes(state, encoder)
+
+
+def _attributes(state: dict[Any, Any], encoder: Encoder) -> Node:
+    node: dict[str, Node] = {}
+    fill_mapping(node, state, encoder)
+    return node
+
+
+def _reduce(obj: Any, encoder: Encoder) -> Any:
+    reducer = copyreg.dispatch_table.get(type(obj))
+    try:
+        reduced = reducer(obj) if reducer else obj.__reduce_ex__(PROTOCOL)
+    except RecursionError:
+        raise
+    except Exception as error:
+        raise encoder.refusal(obj, f"{error}.") from error
+    if not isinstance(reduced, str) and not (isinstance(reduced, tuple) and 2 <= len(reduced) <= 6):
+        raise encoder.refusal(obj, f"its __reduce__ gave {type(reduced).__name__}, neither a str nor a tuple of 2 to 6.")
+    encoder.keep(reduced)
+    return reduced
+
+
+def _fill_reduced(obj: Any, node: Node, reduced: Any, encoder: Encoder) -> None:
+    if isinstance(reduced, str):
+        node.clear()
+        node.update({"$": "import", "type": type_number(obj, encoder, reduced)})
+        return
+    function, args, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
+    node.clear()
+    _fill_call(node, function, args, encoder)
+    if items is not None:
+        node["items"] = []
+        fill_items(node["items"], list(items), encoder)
+    if pairs is not None:
+        node["pairs"] = []
+        fill_pairs(node["pairs"], list(pairs), encoder)
+    if state is not None:
+        _fill_state(node, state, setter, encoder)
+
+
+def _fill_call(node: Node, function: Any, args: tuple[Any, ...], encoder: Encoder) -> None:
+    kwargs: dict[str, Any] = {}
+    if getattr(function, "__name__", "") == "__newobj_ex__":
+        function, args, kwargs = args
+        node["$"] = "new"
+    elif getattr(function, "__name__", "") == "__newobj__":
+        function, *args = args  # type: ignore[assignment]
+        node["$"] = "new"
+    else:
+        node["$"] = "call"
+    if importable_name(function) is not None or isinstance(function, (type, types.FunctionType)):
+        node["type"] = type_number(function, encoder)
+    else:
+        node["function"] = encoder.encode(function)
+    node["args"] = []
+    _under("~args", fill_items, node["args"], args, encoder)
+    if kwargs:
+        node["kwargs"] = encoder.encode(kwargs)
+
+
+def _fill_state(node: Node, state: Any, setter: Any, encoder: Encoder) -> None:
+    if type(state) is dict:
+        node["state"] = encoder.encode(state)
+    else:
+        node["state"] = _under("~state", encoder.encode, state)
+    if setter is not None:
+        node["setter"] = encoder.encode(setter)
+
+
+def _under(part: str, step: Any, *args: Any) -> Any:
+    try:
+        return step(*args)
+    except Refusal as refusal:
+        refusal.parts.append(ReservedPart(part))
+        raise
+
+
+def type_number(obj: Any, encoder: Encoder, qualified: str | None = None) -> int:
+    """The number in the header of a class, function or module, which is kept by value where it cannot be imported."""
+    known = encoder.type_numbers.get(id(obj))
+    if known is None:
+        name = importable_name(obj, qualified)
+        entry = {"name": name} if name is not None else _by_value(obj, encoder, qualified)
+        known = encoder.type_numbers[id(obj)] = encoder.record.type_number(entry)
+        encoder.keep(obj)
+    return known
+
+
+def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> dict[str, Any]:
+    import cloudpickle
+
+    name = name_of(obj, qualified)
+    if not encoder.cloudpickle_fallback:
+        raise encoder.refusal(
+            obj, f"{name!r} cannot be imported under its name, and cloudpickle_fallback=False. Define it in a module."
+        )
+    try:
+        code = cloudpickle.dumps(obj, protocol=PROTOCOL)
+    except Exception as error:
+        raise encoder.refusal(obj, f"{name!r} cannot be imported, and cloudpickle refuses it: {error}.") from error
+    return {"name": name, "code": {"$": "code", "at": encoder.record.add_bytes(code)}}
+
+
+# -- putting together ----------------------------------------------------------
+
+
+def set_state(obj: Any, state: Any) -> None:
+    """Give an object its state as pickle does: by ``__setstate__``, or to ``__dict__`` and slots."""
+    setstate = getattr(obj, "__setstate__", None)
+    if setstate is not None:
+        setstate(state)
+        return
+    slots = None
+    if type(state) is tuple and len(state) == 2:
+        state, slots = state
+    if state:
+        attributes = obj.__dict__
+        for key, value in state.items():
+            attributes[sys.intern(key) if type(key) is str else key] = value
+    for key, value in (slots or {}).items():
+        setattr(obj, key, value)
+
+
+def _extend(obj: Any, items: list[Any]) -> None:
+    if hasattr(obj, "extend"):
+        obj.extend(items)
+    else:
+        for item in items:
+            obj.append(item)
+
+
+def _is_import(cls: type) -> bool:
+    return issubclass(cls, type)
+
+
+REGISTRY.add(CallRule())
+REGISTRY.add(NewRule())
+REGISTRY.add(ObjectRule(), predicate=lambda cls: True)
+REGISTRY.add(ImportRule(), types.FunctionType, types.ModuleType, type, predicate=_is_import)

@@ -1,0 +1,148 @@
+"""Rules for single values: numbers, text, bytes.
+
+JSON has finite floats, integers and text; what it lacks gets a rule: ``float``
+(NaN, infinities), ``int`` (beyond 64 bits), ``str`` (lone surrogates), ``complex``,
+``bytes`` and ``bytearray``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any, Final
+
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.rule import REGISTRY, Rule
+
+SMALLEST: Final = -(2**63)
+LARGEST: Final = 2**64 - 1
+PLAIN: Final = frozenset([type(None), bool, int, float, str])
+
+
+class PlainRule(Rule):
+    """None and bool, which JSON has."""
+
+    name = "plain"
+    kind = "value"
+
+    def encode(self, obj: Any, encoder: Encoder) -> Node:
+        return obj
+
+
+class IntRule(Rule):
+    """``{"$":"int","hex":"..."}`` beyond 64 bits."""
+
+    name = "int"
+    kind = "value"
+
+    def encode(self, obj: int, encoder: Encoder) -> Node:
+        return obj if SMALLEST <= obj <= LARGEST else {"$": "int", "hex": hex(obj)}
+
+    def decode(self, node: Node, decoder: Decoder) -> int:
+        return int(node["hex"], 16)
+
+
+class FloatRule(Rule):
+    """``{"$":"float","text":"nan"}``, and ``inf``, ``-inf``."""
+
+    name = "float"
+    kind = "value"
+
+    def encode(self, obj: float, encoder: Encoder) -> Node:
+        return obj if math.isfinite(obj) else {"$": "float", "text": repr(obj)}
+
+    def decode(self, node: Node, decoder: Decoder) -> float:
+        return float(node["text"])
+
+
+class StrRule(Rule):
+    """``{"$":"str","hex":"..."}``: UTF-8, with the lone surrogates as three bytes each."""
+
+    name = "str"
+    kind = "value"
+
+    def encode(self, obj: str, encoder: Encoder) -> Node:
+        return obj if is_text(obj) else {"$": "str", "hex": obj.encode("utf-8", "surrogatepass").hex()}
+
+    def decode(self, node: Node, decoder: Decoder) -> str:
+        return bytes.fromhex(node["hex"]).decode("utf-8", "surrogatepass")
+
+
+class ComplexRule(Rule):
+    """``{"$":"complex","real":...,"imag":...}``, each a float node."""
+
+    name = "complex"
+    kind = "value"
+
+    def encode(self, obj: complex, encoder: Encoder) -> Node:
+        return {"$": "complex", "real": encoder.encode(obj.real), "imag": encoder.encode(obj.imag)}
+
+    def decode(self, node: Node, decoder: Decoder) -> complex:
+        return complex(decoder.decode(node["real"]), decoder.decode(node["imag"]))
+
+
+class BytesRule(Rule):
+    """``{"$":"bytes","at":[offset,length]}`` in the buffers."""
+
+    name = "bytes"
+    kind = "value"
+
+    def fill_node(self, obj: Any, node: Node, encoder: Encoder) -> None:
+        node["at"] = encoder.record.add_bytes(obj)
+
+    def decode(self, node: Node, decoder: Decoder) -> bytes:
+        return bytes(decoder.record.bytes_at(node["at"]))
+
+
+class BytearrayRule(BytesRule):
+    """``{"$":"bytearray","at":[offset,length]}`` in the buffers."""
+
+    name = "bytearray"
+
+    def shell(self, node: Node, decoder: Decoder) -> bytearray:
+        return bytearray(decoder.record.bytes_at(node["at"]))
+
+    def decode(self, node: Node, decoder: Decoder) -> Any:
+        return self.shell(node, decoder)
+
+
+def is_text(value: str) -> bool:
+    """Whether a str is valid Unicode, without lone surrogates."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def all_plain(values: Collection[Any]) -> bool:
+    """Whether every value stands for itself in JSON, found by C loops alone."""
+    types = set(map(type, values))
+    return (
+        types <= PLAIN
+        and (float not in types or math.isfinite(_sum_of_floats(values, types)))
+        and (int not in types or _fit([value for value in values if type(value) is int]))
+        and (str not in types or is_text("".join([value for value in values if type(value) is str])))
+    )
+
+
+def _sum_of_floats(values: Collection[Any], types: set[type]) -> float:
+    """The sum, which is NaN or infinite where a value is."""
+    return sum(values) if len(types) == 1 else sum([value for value in values if type(value) is float])
+
+
+def _fit(values: list[int]) -> bool:
+    return SMALLEST <= min(values) and max(values) <= LARGEST
+
+
+REGISTRY.add(PlainRule(), type(None), bool)
+REGISTRY.add(IntRule(), int)
+REGISTRY.add(FloatRule(), float)
+REGISTRY.add(StrRule(), str)
+REGISTRY.add(ComplexRule(), complex)
+REGISTRY.add(BytesRule(), bytes)
+REGISTRY.add(BytearrayRule(), bytearray)
