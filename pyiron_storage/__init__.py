@@ -1,1 +1,57 @@
+"""pyiron_storage: as fast and small as pickle, as browsable as HDF5, as safe as a database.
 
+`save` and `load` put any Python object away and bring it back, as a whole or in
+part; `open_storage` gives a storage to browse and change; classes that know best
+how to store themselves subclass `Storable`.
+
+Examples
+--------
+>>> import pyiron_storage as ps
+>>> ps.save({"energy": -3.72, "cell": [3.6, 3.6, 3.6]}, "crystal.h5")
+>>> ps.load("crystal.h5", "energy")
+-3.72
+"""
+
+from pyiron_storage import errors
+from pyiron_storage.api import delete, load, open_storage, save
+from pyiron_storage.backends.hdf5 import HDF5Storage
+from pyiron_storage.backends.json_directory import JSONStorage
+from pyiron_storage.backends.json_file import JSONFileStorage
+from pyiron_storage.backends.memory import MemoryStorage
+from pyiron_storage.backends.pickles import CloudpickleStorage, PickleStorage
+from pyiron_storage.backends.registry import backends
+from pyiron_storage.errors import *  # noqa: F403
+from pyiron_storage.records.navigate import NodeInfo
+from pyiron_storage.records.views import DictView, ListView, ObjectView, SetView, TupleView, View
+from pyiron_storage.storable import HasHDFAdapaterMixin, ListStorable, PickleStorable, Storable
+from pyiron_storage.storage import GenericStorage
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CloudpickleStorage",
+    "DictView",
+    "GenericStorage",
+    "HDF5Storage",
+    "HasHDFAdapaterMixin",
+    "JSONFileStorage",
+    "JSONStorage",
+    "ListStorable",
+    "ListView",
+    "MemoryStorage",
+    "NodeInfo",
+    "ObjectView",
+    "PickleStorable",
+    "PickleStorage",
+    "SetView",
+    "Storable",
+    "TupleView",
+    "View",
+    "backends",
+    "delete",
+    "errors",
+    "load",
+    "open_storage",
+    "save",
+    *errors.__all__,
+]

@@ -1,0 +1,1 @@
+"""The back-ends: one module each; `registry` knows them by name."""

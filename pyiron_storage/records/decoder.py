@@ -17,8 +17,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.records.document import ROOT, Node, Record
+from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
 from pyiron_storage.records.names import import_type
+from pyiron_storage.records.parts import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.structure import is_parts, slots
 
@@ -36,7 +37,9 @@ class Decoder:
         self.record = record
         self._memo: dict[int, Any] = {}
         self._begun: set[int] = set()
-        self._nested: set[int] = set()
+        self._nesting = 0
+        self._part_line = 0
+        self._parts: dict[int, Any] = {}
         self._types: dict[int, Any] = {}
 
     def root(self) -> Any:
@@ -47,24 +50,51 @@ class Decoder:
 
     def decode(self, node: Node) -> Any:
         """Return the object of a node."""
+        if self._parts and id(node) in self._parts:
+            return self._parts[id(node)]
         if type(node) is list:
-            return [self.decode(inner) if type(inner) in (list, dict) else inner for inner in node]
+            return self._list(node)
         if type(node) is not dict:
             return node
         name = node.get("$")
         if name is None:
-            return {key: self.decode(inner) if type(inner) in (list, dict) else inner for key, inner in node.items()}
+            return self._dict(node)
         if type(name) is int:
             return self._referred(name)
         if name == "parts":
             return self.decode(self.entries(node))
         return self.rule(name).decode(node, self)
 
+    def _list(self, node: list[Node]) -> list[Any]:
+        return [self.decode(inner) if type(inner) in (list, dict) else inner for inner in node]
+
+    def _dict(self, node: dict[str, Node]) -> dict[str, Any]:
+        return {key: self.decode(inner) if type(inner) in (list, dict) else inner for key, inner in node.items()}
+
+    def at(self, place: Place) -> Any:
+        """Return the object at a place, followed: that of a whole line, or of a node inside one."""
+        if place.container is self.record.nodes:
+            return self.line(place.line)
+        if not self._parts:
+            self._part_line = place.line
+        return self.part(place.node)
+
     def part(self, node: Node) -> Any:
-        """Return the object of a node inside a line, after what it refers to."""
+        """Return the object of a node inside a line, after what it refers to.
+
+        Where what it refers to comes back to the line, it finds this very object in it.
+        """
+        if self._parts and id(node) in self._parts:
+            return self._parts[id(node)]
+        shell = self._shell(node) if type(node) in (list, dict) and not self._needs_first(node) else NO_SHELL
+        if shell is not NO_SHELL:
+            self._parts[id(node)] = shell
         for line in self._new(references_below(self.record, node)):
             self.line(line)
-        return self.decode(node)
+        if shell is NO_SHELL:
+            return self.decode(node)
+        self._fill(shell, node)
+        return shell
 
     def rule(self, name: Any) -> Rule:
         """Return the rule of this name."""
@@ -90,13 +120,13 @@ class Decoder:
             return node
         gathered: Node = None
         for line, _ in node["lines"]:
-            part = self.entries(self.record.parse(line))
+            part = self.entries(self._parsed(line))
             if gathered is None:
                 gathered = part
             elif type(part) is list:
-                self._expect(list, gathered).extend(part)
+                gathered = self._expect(list, gathered) + part
             else:
-                self._expect(dict, gathered).update(self._expect(dict, part))
+                gathered = self._expect(dict, gathered) | self._expect(dict, part)
         return gathered
 
     def _expect(self, kind: type, entries: Node) -> Any:
@@ -132,10 +162,9 @@ class Decoder:
         then the shell is filled; what has no shell is made in the last step.
         """
         self._begun.add(line)
-        node = self.record.parse(line)
-        if type(node) is dict and type(node.get("$")) is str and not is_parts(node):
-            for inner in self.rule(node["$"]).needs_first(node):
-                yield from self._new(references_below(self.record, inner))
+        node = self._parsed(line)
+        for inner in self._needs_first(node):
+            yield from self._new(references_below(self.record, inner))
         shell = self._shell(node)
         if shell is not NO_SHELL:
             self._memo[line] = shell
@@ -146,6 +175,15 @@ class Decoder:
             made = self.decode(node)
             self._memo.setdefault(line, made)  # a cycle may have made it meanwhile
         self._begun.discard(line)
+
+    def _parsed(self, line: int) -> Node:
+        """The node of a line: fresh, but for the line in which the part stands that was asked for."""
+        return self.record.node(line) if line == self._part_line else self.record.parse(line)
+
+    def _needs_first(self, node: Node) -> list[Node]:
+        if type(node) is dict and type(node.get("$")) is str and not is_parts(node):
+            return self.rule(node["$"]).needs_first(node)
+        return []
 
     def _new(self, lines: Iterable[int]) -> Iterator[int]:
         return (line for line in lines if line not in self._memo and line not in self._begun)
@@ -163,9 +201,9 @@ class Decoder:
     def _fill(self, shell: Any, node: Node) -> None:
         entries = self.entries(node)
         if type(entries) is list:
-            shell.extend(self.decode(entries))
+            shell.extend(self._list(entries))
         elif type(entries) is dict and "$" not in entries:
-            shell.update(self.decode(entries))
+            shell.update(self._dict(entries))
         elif type(entries) is dict:
             self.rule(entries["$"]).fill(shell, entries, self)
 
@@ -174,14 +212,18 @@ class Decoder:
             return self._memo[line]
         if line not in self._begun:
             return self.line(line)
-        if line in self._nested:
-            raise DamagedRecordError(
-                f"{self.record.place}: line {line} of the record holds itself in a way that no object can."
-            )
-        self._nested.add(line)
-        made = self.decode(self.record.parse(line))
-        self._nested.discard(line)
+        node = self.record.parse(line)
+        made = self.rule(node["$"]).close_cycle(node, self) if type(node) is dict and "$" in node else self.decode(node)
         return self._memo.setdefault(line, made)
+
+    def again(self, node: Node) -> Any:
+        """Decode a node that is being decoded already, whose parts exist by now."""
+        if self._nesting >= DEEPEST:
+            raise DamagedRecordError(f"{self.record.place}: the record holds something in itself in a way no object can.")
+        self._nesting += 1
+        made = self.decode(node)
+        self._nesting -= 1
+        return made
 
 
 def references_below(record: Record, node: Node) -> list[int]:

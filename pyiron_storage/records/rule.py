@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.records.document import Node
+from pyiron_storage.records.parts import Parts, Place
 
 if TYPE_CHECKING:
     from pyiron_storage.records.decoder import Decoder
@@ -65,6 +66,20 @@ class Rule:
         shell = self.shell(node, decoder)
         self.fill(shell, node, decoder)
         return shell
+
+    def close_cycle(self, node: Node, decoder: Decoder) -> Any:
+        """Return the object where a cycle comes back to it before it is complete."""
+        return decoder.again(node)
+
+    # -- from outside ----------------------------------------------------------
+
+    def is_value(self, node: Node) -> bool:
+        """Whether an item of this kind comes back as a value; anything else as a view."""
+        return self.kind in ("value", "array")
+
+    def parts(self, place: Place) -> Parts:
+        """Return what a path can name inside the node at a place."""
+        return Parts()
 
 
 class Registry:

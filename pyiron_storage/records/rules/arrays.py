@@ -17,6 +17,7 @@ from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import NATIVE_BYTES, Node
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.parts import ArrayParts, Parts, Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items
 from pyiron_storage.records.rules.objects import ObjectRule
@@ -57,14 +58,14 @@ def _field(field: list[Any]) -> tuple[Any, ...]:
     return (tuple(name) if type(name) is list else name, _fields(dtype), *(tuple(size) for size in shape))
 
 
-def read_dtype(node: Node, decoder: Decoder) -> np.dtype[Any]:
+def read_dtype(node: Node, where: str) -> np.dtype[Any]:
     """Return the dtype of a node, or say that it is damaged."""
     try:
         dtype = _dtype_of(node)
     except (TypeError, ValueError, SyntaxError) as error:
-        raise DamagedRecordError(f"{decoder.record.place}: {node!r} is no dtype: {error}.") from error
+        raise DamagedRecordError(f"{where}: {node!r} is no dtype: {error}.") from error
     if dtype.hasobject:
-        raise DamagedRecordError(f"{decoder.record.place}: the dtype {node!r} holds objects, which bytes cannot.")
+        raise DamagedRecordError(f"{where}: the dtype {node!r} holds objects, which bytes cannot.")
     return dtype
 
 
@@ -130,6 +131,16 @@ class ArrayRule(Rule):
         else:
             put_bytes(node, obj.T if fortran else np.ascontiguousarray(obj).reshape(obj.shape), encoder)
 
+    def is_value(self, node: Node) -> bool:
+        return "items" not in node
+
+    def itemsize(self, node: Node) -> int:
+        """The bytes of one element."""
+        return _dtype_of(node["dtype"]).itemsize
+
+    def parts(self, place: Place) -> Parts:
+        return ArrayParts(place.inner("items"), fixed=True) if "items" in place.node else Parts()
+
     def shell(self, node: Node, decoder: Decoder) -> Array:
         shape = self._shape(node, decoder)
         fortran = node.get("order") == "F"
@@ -137,7 +148,7 @@ class ArrayRule(Rule):
             if math.prod(shape) != len(decoder.array(node["items"])):
                 raise DamagedRecordError(f"{decoder.record.place}: an array of shape {shape} has too few items.")
             return np.empty(shape, object, order="F" if fortran else "C")
-        array = take_bytes(node, decoder, read_dtype(node["dtype"], decoder), shape[::-1] if fortran else shape)
+        array = take_bytes(node, decoder, read_dtype(node["dtype"], decoder.record.place), shape[::-1] if fortran else shape)
         return array.T if fortran else array
 
     def _shape(self, node: Node, decoder: Decoder) -> tuple[int, ...]:
@@ -169,7 +180,7 @@ class ScalarRule(Rule):
         return {"$": "scalar", "dtype": dtype, "hex": obj.tobytes().hex()}
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
-        dtype = read_dtype(node["dtype"], decoder)
+        dtype = read_dtype(node["dtype"], decoder.record.place)
         if "number" in node:
             return dtype.type(node["number"]) if dtype.isnative else np.array(node["number"], dtype)[()]
         data = bytes.fromhex(node["hex"])
@@ -187,7 +198,7 @@ class DtypeRule(Rule):
         return reduce_rule.encode(obj, encoder) if dtype is None else {"$": "dtype", "dtype": dtype}
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
-        return read_dtype(node["dtype"], decoder)
+        return read_dtype(node["dtype"], decoder.record.place)
 
 
 class BufferRule(Rule):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pyiron_storage.paths import OtherKey
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node, dump
+from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.parts import ArrayParts, DictParts, Parts, Place, key_part
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.values import all_plain, is_text
 
@@ -68,23 +68,8 @@ def fill_pairs(pairs: list[Node], items: Iterable[tuple[Any, Any]], encoder: Enc
             key_node = encoder.encode(key)
             pairs.append([key_node, encoder.encode(value)])
     except Refusal as refusal:
-        refusal.parts.append(key_part(key_node) if _has_text(key_node) else f"{len(pairs)}")
+        refusal.parts.append(key_part(encoder.record, key_node))
         raise
-
-
-def _has_text(key_node: Node) -> bool:
-    return type(key_node) is not list and not (type(key_node) is dict and "$" not in key_node)
-
-
-def key_part(key_node: Node) -> str:
-    """The part of a path that stands for a key: text itself, else its JSON, a tuple as a list."""
-    return key_node if type(key_node) is str else OtherKey(dump(_short_key(key_node)).decode())
-
-
-def _short_key(node: Node) -> Node:
-    if type(node) is dict and node.get("$") == "tuple":
-        return [_short_key(item) for item in node["items"]]
-    return node
 
 
 class ListRule(Rule):
@@ -99,6 +84,9 @@ class ListRule(Rule):
     def fill_node(self, obj: list[Any], node: Node, encoder: Encoder) -> None:
         fill_items(node, obj, encoder)
 
+    def parts(self, place: Place) -> Parts:
+        return ArrayParts(place)
+
 
 class DictRule(Rule):
     """A JSON object, or ``{"$":"dict","pairs":[[key,value],...]}``."""
@@ -111,6 +99,9 @@ class DictRule(Rule):
 
     def fill_node(self, obj: dict[Any, Any], node: Node, encoder: Encoder) -> None:
         fill_mapping(node, obj, encoder)
+
+    def parts(self, place: Place) -> Parts:
+        return DictParts(place)
 
     def shell(self, node: Node, decoder: Decoder) -> dict[Any, Any]:
         return {}
@@ -134,6 +125,9 @@ class TupleRule(Rule):
 
     def fill_node(self, obj: tuple[Any, ...], node: Node, encoder: Encoder) -> None:
         fill_items(node["items"], obj, encoder)
+
+    def parts(self, place: Place) -> Parts:
+        return ArrayParts(place.inner("items"), fixed=True)
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         return tuple(map(decoder.decode, decoder.array(node["items"])))
@@ -160,6 +154,9 @@ class SetRule(Rule):
 
     def fill_node(self, obj: set[Any], node: Node, encoder: Encoder) -> None:
         fill_items(node["items"], obj, encoder)
+
+    def parts(self, place: Place) -> Parts:
+        return ArrayParts(place.inner("items"), fixed=True)
 
     def shell(self, node: Node, decoder: Decoder) -> set[Any]:
         return set()

@@ -20,6 +20,7 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.names import importable_name, name_of
+from pyiron_storage.records.parts import AttributeParts, Parts, Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items, fill_mapping, fill_pairs
 
@@ -55,6 +56,9 @@ class ObjectRule(Rule):
         else:
             _fill_reduced(obj, node, _reduce(obj, encoder), encoder)
 
+    def parts(self, place: Place) -> Parts:
+        return AttributeParts(place)
+
     def shell(self, node: Node, decoder: Decoder) -> Any:
         cls = decoder.type(node.get("type"))
         if not isinstance(cls, type):
@@ -76,6 +80,9 @@ class CallRule(Rule):
     """
 
     name = "call"
+
+    def parts(self, place: Place) -> Parts:
+        return AttributeParts(place)
 
     def needs_first(self, node: Node) -> list[Node]:
         return [node.get("function"), node["args"], node.get("kwargs")]

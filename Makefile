@@ -1,0 +1,29 @@
+# Each target makes the virtual environment first, with python3 and the package registry alone.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench stress clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## a workflow into a file and back
+	@$(BIN)/python examples/workflow.py
+
+test: $(VENV)/.installed  ## the tests, in a few minutes
+	@$(BIN)/python -m pytest --numprocesses auto
+
+lint: $(VENV)/.installed  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+stress: $(VENV)/.installed  ## the long tests
+	@$(BIN)/python -m pytest -m stress
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

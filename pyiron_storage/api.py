@@ -1,0 +1,199 @@
+"""`save`, `load`, `delete` and `open_storage`: what most people need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pyiron_storage.backends.registry import Backend, backends
+from pyiron_storage.errors import UnsupportedOperationError
+from pyiron_storage.paths import join, split
+from pyiron_storage.storage import GenericStorage
+
+OBJECT = "object"
+"""Where `save` puts an object when no path is given."""
+
+
+def save(
+    obj: Any,
+    filename: str | os.PathLike[str],
+    path: str = OBJECT,
+    *,
+    backend: str | Backend | None = None,
+    cloudpickle_fallback: bool = True,
+) -> None:
+    """Save an object in a file: in place of what is at `path`, leaving everything else.
+
+    Parameters
+    ----------
+    obj : object
+        Anything that pickle or cloudpickle can take apart.
+    filename : path-like
+        The suffix says the back-end: ``.h5``, ``.json``, ``.jsondir`` (or an existing
+        directory), ``.pkl``, ...
+    path : str
+        Where in the file; names joined by ``/``.
+    backend : str or Backend, optional
+        The back-end where the suffix does not say it.
+    cloudpickle_fallback : bool
+        Whether code that cannot be imported is kept as cloudpickle bytes; if
+        False it is refused, with the path of the first culprit.
+
+    Raises
+    ------
+    NotStorableError
+        If the object, or something in it, cannot be stored; the file is as before.
+    UnknownBackendError
+        If no back-end is known for the suffix.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> ps.save({"energy": -3.72, "steps": [1, 2, 3]}, "relax.h5")
+    >>> ps.load("relax.h5", "energy")
+    -3.72
+    """
+    with open_storage(filename, backend=backend, cloudpickle_fallback=cloudpickle_fallback) as storage:
+        storage[path] = obj
+
+
+def load(filename: str | os.PathLike[str], path: str = OBJECT, *, backend: str | Backend | None = None) -> Any:
+    """Load an object, or a part of one: only this part is read.
+
+    Parameters
+    ----------
+    filename : path-like
+        The file or directory.
+    path : str
+        Where in the file. A path that is no top-level name is looked up inside
+        ``object``, where `save` puts things.
+    backend : str or Backend, optional
+        The back-end where the suffix does not say it.
+
+    Returns
+    -------
+    object
+        The object itself, never a view.
+
+    Raises
+    ------
+    StorageNotFoundError
+        If there is no such file.
+    PathNotFoundError
+        If there is nothing at the path; the message lists what is.
+    CannotImportError
+        If a class or function that the object needs cannot be imported.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> ps.save([{"name": "a"}, {"name": "b"}], "list.h5")
+    >>> ps.load("list.h5", "1/name")
+    'b'
+    >>> ps.load("list.h5")
+    [{'name': 'a'}, {'name': 'b'}]
+    """
+    with open_storage(filename, "r", backend=backend) as storage:
+        return storage.load(_in_object(storage, path))
+
+
+def delete(
+    filename: str | os.PathLike[str], path: str | None = None, *, backend: str | Backend | None = None
+) -> None:
+    """Delete a part of a file, or the file.
+
+    Parameters
+    ----------
+    filename : path-like
+        The file or directory.
+    path : str, optional
+        What to delete in it; without it, the whole file goes.
+    backend : str or Backend, optional
+        The back-end where the suffix does not say it.
+
+    Raises
+    ------
+    StorageNotFoundError
+        If there is no such file.
+    PathNotFoundError
+        If there is nothing at the path.
+    FileKindError
+        If the file is not one of this back-end: it is not deleted then.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> ps.save({"a": 1, "b": 2}, "pair.h5")
+    >>> ps.delete("pair.h5", "a")
+    >>> ps.load("pair.h5")
+    {'b': 2}
+    >>> ps.delete("pair.h5")
+    """
+    open_storage(filename, "r", backend=backend).close()  # it is there, and it is a storage
+    if path is not None:
+        with open_storage(filename, backend=backend) as storage:
+            del storage[_in_object(storage, path)]
+    elif Path(filename).is_dir():
+        shutil.rmtree(filename)
+    else:
+        Path(filename).unlink()
+
+
+def open_storage(
+    filename: str | os.PathLike[str], mode: str = "a", *, backend: str | Backend | None = None, **options: Any
+) -> GenericStorage:
+    """Open a file or directory as a storage.
+
+    Parameters
+    ----------
+    filename : path-like
+        The file or directory.
+    mode : {"a", "r", "w", "x"}
+        ``"a"`` reads and writes, and makes the file at the first write; ``"r"``
+        reads; ``"w"`` begins anew at the first write; ``"x"`` wants a new file.
+    backend : str or Backend, optional
+        The back-end where the suffix does not say it.
+    **options
+        Defaults for what is saved and loaded through the handle, such as
+        ``cloudpickle_fallback``, with the meaning that they have in `save`.
+
+    Returns
+    -------
+    GenericStorage
+        Use it in a ``with`` statement, which closes it. Each assignment is
+        committed when its line is done; `GenericStorage.transaction` makes many one.
+
+    Raises
+    ------
+    StorageNotFoundError, StorageExistsError
+        If the file is missing for ``"r"``, or there for ``"x"``.
+    FileKindError
+        If the file is of another kind.
+    UnknownBackendError
+        If no back-end is known for the suffix.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> with ps.open_storage("project.h5") as storage:
+    ...     storage["nodes/relax"] = {"outputs": {"energy": -3.72}}
+    ...     storage["nodes/relax"]["outputs"]["energy"] = -3.73
+    >>> ps.load("project.h5", "nodes/relax/outputs/energy")
+    -3.73
+    """
+    found = backends.find(backend, filename)
+    if found.name == "memory":
+        raise UnsupportedOperationError("A storage in memory has no file: make one with MemoryStorage().")
+    return found.open(filename, mode, **options)
+
+
+def _in_object(storage: GenericStorage, path: str) -> str:
+    """The path as it is where its first part is a top-level name, else inside ``object``."""
+    parts = split(path)
+    if parts and not storage._has(parts[0]) and storage._has(OBJECT):
+        return join([OBJECT, *parts])
+    return path
+
+

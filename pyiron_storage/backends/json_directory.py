@@ -1,0 +1,378 @@
+"""`JSONStorage`: a storage as a directory of JSON, made for reading and for ``git diff``.
+
+A group is a directory with one indented ``group.json``, which holds the small
+values and names the rest.  Each record, each long text and each array is a file
+of its own that is never changed, only replaced under a new name; ``group.json`` is
+replaced as one step, and that is the commit.  What is no longer named is swept
+after a grace period, so that whoever still reads it finds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import numpy as np
+import orjson
+
+from pyiron_storage.backends.json_values import Array, array_header, dtype_of, from_json, to_json
+from pyiron_storage.backends.opening import checked_path, read_only
+from pyiron_storage.backends.replacing import replace_file
+from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
+from pyiron_storage.records.navigate import NodeInfo
+from pyiron_storage.session import Location, Session
+from pyiron_storage.storage import GenericStorage, Name
+
+FORMAT: Final = 1
+GROUP_FILE: Final = "group.json"
+INLINE_BYTES: Final = 1024
+"""Text and bytes up to this size stand in ``group.json``."""
+GRACE_SECONDS: Final = 60.0
+_OURS: Final = re.compile(r".+-\d+\.(npy|jsonl|txt|bin)|\..+\.new")
+
+
+class JSONStorage(GenericStorage):
+    """A storage in a directory.
+
+    Parameters
+    ----------
+    filename : path-like
+        The directory.
+    mode : {"a", "r", "w", "x"}
+        As for `open_storage`.
+    cloudpickle_fallback : bool
+        Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
+
+    Examples
+    --------
+    >>> with JSONStorage("project.jsondir") as storage:
+    ...     storage["relax/energy"] = -3.72
+    >>> import json
+    >>> json.load(open("project.jsondir/relax/group.json"))["nodes"]
+    {'energy': -3.72}
+    """
+
+    def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
+        path = checked_path(filename, mode, is_kind=is_json_directory, kind="a directory with a group.json")
+        self._tree = DirectoryTree(path, anew=mode == "w")
+        self._names: Location = ()
+        self._own_session = Session(
+            self, str(path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
+        )
+
+    def _inside(self, name: str) -> JSONStorage:
+        group = JSONStorage.__new__(JSONStorage)
+        group._tree, group._names = self._tree, (*self._names, str(name))
+        return group
+
+    @property
+    def name(self) -> str:
+        return self._names[-1] if self._names else "/"
+
+    @property
+    def _group(self) -> Directory:
+        return self._tree.group(self._names)
+
+    def __getitem__(self, name: str) -> Any:
+        group = self._group
+        return self._inside(name) if name in group.groups else group.read(name)
+
+    def _set(self, name: str, value: Any) -> None:
+        self._group.write(str(name), value)
+
+    def __delitem__(self, name: str) -> None:
+        group = self._group
+        if name in group.groups:
+            self._tree.forget((*self._names, str(name)))
+        group.remove(name)
+
+    def create_group(self, name: str) -> JSONStorage:
+        self._tree.make(self._names, str(name))
+        return self._inside(name)
+
+    def list_nodes(self) -> list[str]:
+        return list(self._group.nodes)
+
+    def list_groups(self) -> list[str]:
+        return list(self._group.groups)
+
+    def _has_node(self, name: str) -> bool:
+        return name in self._group.nodes
+
+    def _has_group(self, name: str) -> bool:
+        return name in self._group.groups
+
+    def _info(self, name: Name) -> NodeInfo:
+        node = self._group.nodes[name]
+        if type(node) is not dict or node.get("$") != "array":
+            return super()._info(name)
+        dtype, shape = dtype_of(node, name), tuple(node["shape"])
+        return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
+
+    def _read_text(self, name: Name) -> bytes:
+        return self._group.read_text(name)
+
+    def _write_text(self, name: Name, text: bytes) -> None:
+        self._group.write_text(str(name), text)
+
+    def _commit(self) -> None:
+        self._tree.commit()
+
+    def _rollback(self) -> None:
+        self._tree.rollback()
+
+
+def is_json_directory(path: Path) -> bool:
+    """Whether a path is a directory that is a storage, or empty."""
+    return path.is_dir() and ((path / GROUP_FILE).is_file() or not any(path.iterdir()))
+
+
+class DirectoryTree:
+    """The directories of one storage, each read when it is first used.
+
+    Parameters
+    ----------
+    path
+        The directory of the root.
+    anew
+        Whether what is there now is dropped at the first commit.
+    """
+
+    def __init__(self, path: Path, *, anew: bool) -> None:
+        self.path = path
+        self._anew = anew
+        self._groups: dict[Location, Directory] = {}
+
+    def group(self, names: Location) -> Directory:
+        """Return the directory of a group.
+
+        Raises
+        ------
+        KeyError
+            If it is gone.
+        """
+        if names not in self._groups:
+            if names:
+                above = self.group(names[:-1])
+                self._groups[names] = Directory(above.path / above.groups[names[-1]])
+            else:
+                self._groups[names] = Directory(self.path, fresh=self._anew)
+        return self._groups[names]
+
+    def make(self, above: Location, name: str) -> None:
+        """Make a group, unless it is there."""
+        group = self.group(above)
+        if name not in group.groups:
+            if name in group.nodes:
+                group.remove(name)
+            group.groups[name] = directory_name(name)
+            group.changed = True
+            self._groups[(*above, name)] = Directory(group.path / group.groups[name], fresh=True)
+
+    def forget(self, names: Location) -> None:
+        """Drop what is known of a group that is deleted, and of all in it."""
+        for known in [known for known in self._groups if known[: len(names)] == names]:
+            del self._groups[known]
+
+    def commit(self) -> None:
+        """Replace the ``group.json`` of every changed group, the innermost first, then sweep."""
+        changed = [group for _, group in sorted(self._groups.items(), key=lambda item: -len(item[0])) if group.changed]
+        for group in changed:
+            group.save()
+        self._anew = False
+        for group in changed:
+            group.sweep()
+
+    def rollback(self) -> None:
+        """Forget what was changed; remove the files that were made for it."""
+        for group in self._groups.values():
+            group.undo()
+        self._groups.clear()
+
+
+class Directory:
+    """One group: the content of its ``group.json`` and the files beside it.
+
+    Parameters
+    ----------
+    path
+        The directory.
+    fresh
+        Whether it begins empty, whatever is there.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+        self.path = path
+        self.changed = fresh
+        self._new_files: list[Path] = []
+        self._dropped: list[Path] = []
+        self.nodes: dict[str, Any] = {}
+        self.groups: dict[str, str] = {}
+        if not fresh and (path / GROUP_FILE).exists():
+            self._load()
+
+    def _load(self) -> None:
+        where = self.path / GROUP_FILE
+        try:
+            content = orjson.loads(where.read_bytes())
+            version, self.nodes, self.groups = content["pyiron_storage"], content["nodes"], content["groups"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise FileKindError(f"{where}: the file is not that of a group: {error!r}.") from error
+        if type(version) is not int or version > FORMAT:
+            raise FormatVersionError(f"{where}: format version {version!r} is not known here; {FORMAT} is.")
+        if type(self.nodes) is not dict or type(self.groups) is not dict:
+            raise DamagedRecordError(f"{where}: the nodes or groups of the group are damaged.")
+        for name in self.groups.values():
+            self._inside(name)
+
+    def _inside(self, name: Any) -> Path:
+        """The path of a file or directory beside ``group.json``, never elsewhere."""
+        if type(name) is not str or name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+            raise DamagedRecordError(f"{self.path / GROUP_FILE}: {name!r} is no name of a file in this directory.")
+        return self.path / name
+
+    # -- nodes -----------------------------------------------------------------------
+
+    def read(self, name: str) -> Any:
+        """Return the value of a node."""
+        node = self.nodes[name]
+        if type(node) is not dict or "file" not in node:
+            return from_json(node, f"{self.path}: {name}")
+        file = self._inside(node["file"])
+        try:
+            if node["$"] == "array":
+                return self._read_array(file, node)
+            data = file.read_bytes()
+            return data.decode() if node["$"] == "text" else data
+        except (FileNotFoundError, UnicodeDecodeError, ValueError) as error:
+            raise DamagedRecordError(f"{file}: the value of {name!r} cannot be read: {error}.") from error
+
+    def _read_array(self, file: Path, node: dict[str, Any]) -> Array:
+        array: Array = np.load(file, allow_pickle=False)
+        if array.dtype != dtype_of(node, str(file)) or list(array.shape) != node["shape"]:
+            raise DamagedRecordError(f"{file}: the array is not of the dtype and shape that {GROUP_FILE} says.")
+        return array
+
+    def read_text(self, name: str) -> bytes:
+        """Return the UTF-8 bytes of a text node."""
+        node = self.nodes[name]
+        if type(node) is dict and node.get("$") == "text":
+            return self._inside(node["file"]).read_bytes()
+        if type(node) is not str:
+            raise TypeError(f"{self.path}: {name} is no text")
+        return node.encode()
+
+    def write(self, name: str, value: Any) -> None:
+        """Write the value of a node, in ``group.json`` where it is small."""
+        if type(value) is np.ndarray:
+            header = array_header(value)
+            file = self._new_file(name, "npy")
+            with file.open("xb") as stream:
+                np.lib.format.write_array(stream, value, allow_pickle=False)
+            self._put(name, {**header, "file": file.name})
+        elif type(value) is bytes and len(value) > INLINE_BYTES:
+            self._put(name, {"$": "bytes", "size": len(value), "file": self._write_file(name, "bin", value)})
+        elif type(value) is str and len(value) > INLINE_BYTES:
+            to_json(value)
+            self.write_text(name, value.encode())
+        else:
+            self._put(name, to_json(value))
+
+    def write_text(self, name: str, text: bytes) -> None:
+        """Write a text node to a file of its own; a record ends in ``jsonl``."""
+        suffix = "jsonl" if name == "record" else "txt"
+        self._put(name, {"$": "text", "file": self._write_file(name, suffix, text)})
+
+    def _put(self, name: str, node: Any) -> None:
+        self._drop(self.nodes.pop(name, None))
+        self.nodes[name] = node
+        self.changed = True
+
+    def remove(self, name: str) -> None:
+        """Take a node or group out."""
+        if name in self.groups:
+            self._dropped.append(self.path / self.groups.pop(name) / GROUP_FILE)
+        else:
+            self._drop(self.nodes.pop(name))
+        self.changed = True
+
+    def _drop(self, node: Any) -> None:
+        """Note a file that is not named any more: its grace period begins at the commit."""
+        if type(node) is dict and "file" in node:
+            self._dropped.append(self._inside(node["file"]))
+
+    # -- files ------------------------------------------------------------------------
+
+    def _write_file(self, name: str, suffix: str, data: bytes) -> str:
+        file = self._new_file(name, suffix)
+        with file.open("xb") as stream:
+            stream.write(data)
+        return file.name
+
+    def _new_file(self, name: str, suffix: str) -> Path:
+        """A name that no file has had, as far as one can see: the hint and a counter."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        stem, counter = directory_name(name), 1
+        while (file := self.path / f"{stem}-{counter}.{suffix}").exists():
+            counter += 1
+        self._new_files.append(file)
+        return file
+
+    def save(self) -> None:
+        """Replace ``group.json``; this is the commit of the group."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        content = {"pyiron_storage": FORMAT, "kind": "group", "nodes": self.nodes, "groups": self.groups}
+        text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        replace_file(self.path / GROUP_FILE, lambda file: file.write(text))
+        for dropped in filter(Path.exists, self._dropped):
+            os.utime(dropped)
+        self.changed = False
+        self._new_files.clear()
+        self._dropped.clear()
+
+    def undo(self) -> None:
+        """Remove the files that were made since the last commit."""
+        for file in self._new_files:
+            file.unlink(missing_ok=True)
+        if self._new_files and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def sweep(self) -> None:
+        """Remove what is not named any more and was not for the grace period."""
+        named = {node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node}
+        named |= {*self.groups.values(), GROUP_FILE}
+        now = time.time()
+        with os.scandir(self.path) as entries:
+            for entry in [entry for entry in entries if entry.name not in named]:
+                self._sweep_entry(entry, now)
+
+    def _sweep_entry(self, entry: os.DirEntry[str], now: float) -> None:
+        path = Path(entry.path)
+        is_group = entry.is_dir(follow_symlinks=False) and (path / GROUP_FILE).exists()
+        if not is_group and not _OURS.fullmatch(entry.name):
+            return
+        if now - (path / GROUP_FILE if is_group else path).stat().st_mtime < GRACE_SECONDS:
+            return
+        if is_group:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def directory_name(name: str) -> str:
+    """The name of the directory or file for a group or node: percent-encoded where a file system would object."""
+    text = quote(name, safe=" !#$&'()+,;=@[]^`{}~" + "".join(map(chr, range(0xA1, 0x250))))
+    if text.upper().partition(".")[0] in _DEVICES or text[0] == "." or text[-1] in ". ":
+        text = f"%{ord(text[0]):02X}{text[1:]}" if text[-1] not in ". " else f"{text[:-1]}%{ord(text[-1]):02X}"
+    if len(text.encode()) > 100:
+        text = text[:60] + "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    return text
+
+
+_DEVICES: Final = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}

@@ -1,0 +1,97 @@
+"""`JSONFileStorage`: a whole storage in one indented JSON file, for small things that people read.
+
+The file is read when it is opened and replaced as a whole at each commit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from pyiron_storage.backends.json_values import from_json, to_json
+from pyiron_storage.backends.memory import MemoryStorage, Tree
+from pyiron_storage.backends.opening import checked_path, read_only
+from pyiron_storage.backends.replacing import replace_file
+from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
+from pyiron_storage.records.document import MAGIC
+from pyiron_storage.session import Session
+
+FORMAT: Final = 1
+
+
+class JSONFileStorage(MemoryStorage):
+    """A storage in one JSON file.
+
+    Parameters
+    ----------
+    filename : path-like
+        The file.
+    mode : {"a", "r", "w", "x"}
+        As for `open_storage`.
+    cloudpickle_fallback : bool
+        Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
+
+    Examples
+    --------
+    >>> with JSONFileStorage("settings.json") as storage:
+    ...     storage["settings"] = {"cutoff": 5.0}
+    >>> JSONFileStorage("settings.json", "r")["settings/cutoff"]
+    5.0
+    """
+
+    def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
+        self._path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
+        tree = self._read() if mode != "w" and self._path.exists() else {}
+        self._become(tree, "/", [])
+        self._own_session = Session(
+            self, str(self._path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
+        )
+
+    def _read(self) -> Tree:
+        try:
+            content = orjson.loads(self._path.read_bytes())
+        except orjson.JSONDecodeError as error:
+            raise FileKindError(f"{self._path}: the file is not JSON: {error}.") from error
+        version = content.get("pyiron_storage") if type(content) is dict else None
+        if type(version) is not int or content.get("kind") != "file":
+            raise FileKindError(f"{self._path}: the file is JSON, but no storage of pyiron_storage.")
+        if version > FORMAT:
+            raise FormatVersionError(f"{self._path}: format version {version} is later than {FORMAT}, which is known here.")
+        return _tree(content, str(self._path))
+
+    def _commit(self) -> None:
+        content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._tree)}
+        text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        replace_file(self._path, lambda file: file.write(text))
+        super()._commit()
+
+
+def _content(tree: Tree) -> dict[str, Any]:
+    """The JSON of a group: its nodes and its groups."""
+    return {
+        "nodes": {name: _node(value) for name, value in tree.items() if not isinstance(value, dict)},
+        "groups": {name: _content(value) for name, value in tree.items() if isinstance(value, dict)},
+    }
+
+
+def _node(value: Any) -> Any:
+    """The JSON of a value; the text of a record as its lines, to be read by people."""
+    if type(value) is str and value.encode().startswith(MAGIC):
+        return {"$": "record", "lines": [orjson.loads(line) if line else None for line in value.splitlines()]}
+    return to_json(value)
+
+
+def _tree(content: dict[str, Any], where: str) -> Tree:
+    try:
+        nodes = {name: _value(node, f"{where}: {name}") for name, node in content["nodes"].items()}
+        return nodes | {name: _tree(inner, f"{where}/{name}") for name, inner in content["groups"].items()}
+    except (KeyError, AttributeError, TypeError) as error:
+        raise DamagedRecordError(f"{where}: a group lacks its nodes or groups: {error!r}.") from error
+
+
+def _value(node: Any, where: str) -> Any:
+    if type(node) is dict and node.get("$") == "record":
+        lines = [b"" if line is None else orjson.dumps(line) for line in node["lines"]]
+        return b"\n".join([*lines, b""]).decode()
+    return from_json(node, where)

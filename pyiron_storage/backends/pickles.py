@@ -1,0 +1,169 @@
+"""The one-object back-ends ``pickle`` and ``cloudpickle``: the plain format, one file for one object.
+
+`pickle.load` reads what they write.  There is nothing to browse in such a file:
+groups and parts are refused.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+from pyiron_storage.backends.opening import checked_path, read_only
+from pyiron_storage.backends.replacing import replace_file
+from pyiron_storage.errors import (
+    DamagedRecordError,
+    NotStorableError,
+    PathNotFoundError,
+    StorageError,
+    UnsupportedOperationError,
+)
+from pyiron_storage.session import Session
+from pyiron_storage.storage import GenericStorage
+
+NODE = "object"
+"""The one name under which an object stands in such a file."""
+
+
+class PickleStorage(GenericStorage):
+    """One object in a pickle file, under the name ``object``.
+
+    Parameters
+    ----------
+    filename : path-like
+        The file.
+    mode : {"a", "r", "w", "x"}
+        As for `open_storage`.
+    cloudpickle_fallback : bool
+        Whether `cloudpickle` makes the file where `pickle` alone cannot.
+
+    Examples
+    --------
+    >>> with PickleStorage("point.pkl") as storage:
+    ...     storage["object"] = {"x": 1}
+    >>> import pickle
+    >>> pickle.load(open("point.pkl", "rb"))
+    {'x': 1}
+    """
+
+    holds_one_object: ClassVar[bool] = True
+
+    def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
+        self._path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
+        self._anew = mode == "w"
+        self._pending: bytes | None = None
+        self._own_session = Session(
+            self, str(self._path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
+        )
+
+    @property
+    def name(self) -> str:
+        return "/"
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.list_nodes():
+            raise KeyError(name)
+        try:
+            with io.BytesIO(self._pending) if self._pending is not None else self._path.open("rb") as file:
+                return pickle.load(file)
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise DamagedRecordError(f"{self._path}: the file is no whole pickle: {error}.") from error
+
+    def _prepare(self, path: str, value: Any) -> Any:
+        if path != NODE:
+            raise UnsupportedOperationError(
+                f"{self._path}: a pickle file holds one object, under the name {NODE!r}; {path!r} cannot be stored in it. "
+                "Use the back-end 'hdf5' or 'json'."
+            )
+        return self._pickled(value)
+
+    def _pickled(self, value: Any) -> bytes:
+        try:
+            return pickle.dumps(value, protocol=5)
+        except StorageError:
+            raise
+        except Exception as error:
+            if self._session.options["cloudpickle_fallback"]:
+                return _dumps(_cloudpickle(), value, self._path)
+            raise _refusal(self._path, value, error) from error
+
+    def _put(self, name: str, prepared: Any) -> None:
+        self._set(name, prepared)
+
+    def _set(self, name: str, value: Any) -> None:
+        self._pending = value
+
+    def __delitem__(self, name: str) -> None:
+        self._path.unlink(missing_ok=True)
+        self._pending = None
+
+    def create_group(self, name: str) -> GenericStorage:
+        raise UnsupportedOperationError(
+            f"{self._path}: a pickle file holds one object and no groups. Use the back-end 'hdf5' or 'json'."
+        )
+
+    def list_nodes(self) -> list[str]:
+        return [NODE] if self._pending is not None or (self._path.exists() and not self._anew) else []
+
+    def list_groups(self) -> list[str]:
+        return []
+
+    def _get_path(self, path: str) -> Any:
+        name, _, rest = path.partition("/")
+        if rest and name == NODE:
+            raise UnsupportedOperationError(
+                f"{self._path}: a pickle file has no parts that can be read alone, so {path!r} is not to be had. "
+                f"Load {NODE!r} as a whole, or use the back-end 'hdf5' or 'json'."
+            )
+        if path not in self.list_nodes():
+            raise PathNotFoundError(f"{self._path}: there is no {path!r}; a pickle file holds one object, {NODE!r}.")
+        return super()._get_path(path)
+
+    def _commit(self) -> None:
+        if self._pending is not None:
+            data = self._pending
+            replace_file(self._path, lambda file: file.write(data))
+            self._pending, self._anew = None, False
+
+    def _rollback(self) -> None:
+        self._pending = None
+
+
+class CloudpickleStorage(PickleStorage):
+    """One object in a file that cloudpickle writes; `pickle.load` reads it too.
+
+    Examples
+    --------
+    >>> with CloudpickleStorage("double.cpkl") as storage:
+    ...     storage["object"] = lambda x: 2 * x
+    >>> CloudpickleStorage("double.cpkl", "r")["object"](3)
+    6
+    """
+
+    def _pickled(self, value: Any) -> bytes:
+        return _dumps(_cloudpickle(), value, self._path)
+
+
+def _cloudpickle() -> ModuleType:
+    import cloudpickle
+
+    module: ModuleType = cloudpickle
+    return module
+
+
+def _dumps(module: ModuleType, value: Any, path: Path) -> bytes:
+    try:
+        data: bytes = module.dumps(value, protocol=5)
+    except Exception as error:
+        raise _refusal(path, value, error) from error
+    return data
+
+
+def _refusal(path: Path, value: Any, error: Exception) -> NotStorableError:
+    kind = type(value)
+    return NotStorableError(
+        f"{path}: the object of type {kind.__module__}.{kind.__qualname__} cannot be pickled: {error}. Nothing was written."
+    )

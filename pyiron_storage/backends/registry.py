@@ -1,0 +1,179 @@
+"""The back-ends by name and by suffix: the built-in ones, and those that packages register.
+
+A package registers a back-end in its ``pyproject.toml``::
+
+    [project.entry-points."pyiron_storage.backends"]
+    mine = "my_package.storage:MyStorage"
+
+where ``MyStorage(filename, mode="a", **options)`` is a `GenericStorage`, and its
+class attribute ``suffixes`` lists the suffixes that mean it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pyiron_storage.errors import UnknownBackendError
+
+if TYPE_CHECKING:
+    from pyiron_storage.storage import GenericStorage
+
+ENTRY_POINTS: Final = "pyiron_storage.backends"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A back-end by name: imported when it is first used.
+
+    Attributes
+    ----------
+    name : str
+        As in ``ps.backends.<name>`` and ``backend="<name>"``.
+    target : str
+        ``module:Class`` of its storage.
+    suffixes : tuple of str
+        The suffixes of the files that are taken for its own.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> ps.backends.jsonfile.dump([1, 2], "numbers.json")
+    >>> ps.backends.jsonfile.load("numbers.json")
+    [1, 2]
+    """
+
+    name: str
+    target: str
+    suffixes: tuple[str, ...] = field(default=())
+
+    @property
+    def storage_class(self) -> type[GenericStorage]:
+        """The class of its storages."""
+        module, _, name = self.target.partition(":")
+        try:
+            found: type[GenericStorage] = getattr(importlib.import_module(module), name)
+        except ImportError as error:
+            raise UnknownBackendError(
+                f"The back-end {self.name!r} needs a package that is not installed: {error}. "
+                f"Try: pip install 'pyiron_storage[{self.name}]'."
+            ) from error
+        return found
+
+    def open(self, filename: Any, mode: str = "a", **options: Any) -> GenericStorage:
+        """Open a storage of this back-end; see `open_storage`."""
+        return self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
+
+    def dump(self, obj: Any, filename: Any, path: str = "object", **options: Any) -> None:
+        """Save an object with this back-end; see `save` for the keywords."""
+        from pyiron_storage.api import save
+
+        save(obj, filename, path, backend=self, **options)
+
+    def load(self, filename: Any, path: str = "object", **options: Any) -> Any:
+        """Load an object with this back-end; see `load` for the keywords."""
+        from pyiron_storage.api import load
+
+        return load(filename, path, backend=self, **options)
+
+
+_BUILT_IN: Final = (
+    Backend("hdf5", "pyiron_storage.backends.hdf5:HDF5Storage", (".h5", ".hdf5", ".hdf")),
+    Backend("json", "pyiron_storage.backends.json_directory:JSONStorage", (".jsondir",)),
+    Backend("jsonfile", "pyiron_storage.backends.json_file:JSONFileStorage", (".json",)),
+    Backend("memory", "pyiron_storage.backends.memory:MemoryStorage"),
+    Backend("pickle", "pyiron_storage.backends.pickles:PickleStorage", (".pkl", ".pickle", ".pckl")),
+    Backend("cloudpickle", "pyiron_storage.backends.pickles:CloudpickleStorage", (".cpkl", ".cpckl")),
+)
+
+
+class Backends:
+    """The back-ends that are installed, as attributes and by name.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> ps.backends.hdf5.suffixes
+    ('.h5', '.hdf5', '.hdf')
+    >>> "json" in dir(ps.backends)
+    True
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Backend] = {backend.name: backend for backend in _BUILT_IN}
+        self._searched = False
+
+    def register(self, name: str, target: str, suffixes: tuple[str, ...] = ()) -> Backend:
+        """Make a back-end known in this process.
+
+        Parameters
+        ----------
+        name : str
+            How it is called.
+        target : str
+            ``module:Class`` of its storage.
+        suffixes : tuple of str
+            The suffixes of its files, such as ``(".zarr",)``.
+        """
+        self._known[name] = backend = Backend(name, target, tuple(suffixes))
+        return backend
+
+    def _all(self) -> dict[str, Backend]:
+        if not self._searched:
+            self._searched = True
+            for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+                if point.name not in self._known:
+                    self.register(point.name, point.value)
+        return self._known
+
+    def __dir__(self) -> list[str]:
+        return [*self._all(), "register"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __getattr__(self, name: str) -> Backend:
+        if name.startswith("_") or name not in self._all():
+            raise AttributeError(f"There is no back-end {name!r}. There are: {', '.join(self._all())}.")
+        return self._all()[name]
+
+    def find(self, backend: str | Backend | None, filename: Any) -> Backend:
+        """Return the back-end that is asked for, or else the one that a file name means.
+
+        Raises
+        ------
+        UnknownBackendError
+            If there is none; the message lists names and suffixes.
+        """
+        if isinstance(backend, Backend):
+            return backend
+        if backend is not None:
+            if backend in self._all():
+                return self._all()[backend]
+            raise UnknownBackendError(f"There is no back-end {backend!r}. There are: {', '.join(self._all())}.")
+        path = Path(filename)
+        if path.is_dir():
+            return self._all()["json"]
+        for known in self._all().values():
+            if path.suffix.lower() in _suffixes(known):
+                return known
+        raise UnknownBackendError(self._advice(path))
+
+    def _advice(self, path: Path) -> str:
+        suffixes = "; ".join(f"{' '.join(known.suffixes)} for {name}" for name, known in self._all().items() if known.suffixes)
+        found = f"The suffix {path.suffix!r} of {path}" if path.suffix else f"{path} has no suffix, which"
+        return f"{found} stands for no back-end. Use one of: {suffixes}; or say backend='hdf5'."
+
+
+def _suffixes(backend: Backend) -> tuple[str, ...]:
+    """The suffixes of a back-end; one that a package registered names them in its class."""
+    if backend.suffixes or backend.name in {known.name for known in _BUILT_IN}:
+        return backend.suffixes
+    return tuple(getattr(backend.storage_class, "suffixes", ()))
+
+
+backends: Final = Backends()

@@ -1,0 +1,71 @@
+"""Copying a stored part into another record, without the classes that it needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyiron_storage.records.document import Node, Record, reference
+from pyiron_storage.records.parts import Place
+from pyiron_storage.records.structure import LISTS, OBJECTS, PAIRS, SINGLE, is_parts, is_reference
+
+
+class Graft:
+    """Copy nodes from one record to another, with everything that they refer to.
+
+    Parameters
+    ----------
+    source, target
+        Where the nodes come from and where their lines, bytes and arrays go to.
+    """
+
+    def __init__(self, source: Record, target: Record) -> None:
+        self._source, self._target = source, target
+        self._lines: dict[int, int] = {}
+        self._waiting: list[int] = []
+        self._types: dict[int, int] = {}
+
+    def copy(self, place: Place) -> Node:
+        """Return a copy of the node at a place, for the target."""
+        node = self._copy(place.node)
+        while self._waiting:
+            line = self._waiting.pop()
+            self._target.replace(self._lines[line], self._copy(self._source.parse(line)))
+        return node
+
+    def _copy(self, node: Node) -> Node:
+        if type(node) is list:
+            return [self._copy(inner) for inner in node]
+        if type(node) is not dict:
+            return node
+        if is_reference(node):
+            return reference(self._line(node["$"]))
+        if is_parts(node):
+            return {"$": "parts", "lines": [[self._line(line), count] for line, count in node["lines"]]}
+        if "$" not in node:
+            return {key: self._copy(inner) for key, inner in node.items()}
+        return {field: self._field(field, inner) for field, inner in node.items()}
+
+    def _line(self, line: int) -> int:
+        if line not in self._lines:
+            self._lines[line] = self._target.new_line(None)
+            self._waiting.append(line)
+        return self._lines[line]
+
+    def _field(self, field: str, value: Any) -> Any:
+        if field in (*LISTS, *OBJECTS, *PAIRS, *SINGLE):
+            return self._copy(value)
+        if field == "type":
+            return self._type(value)
+        if field == "at":
+            return self._target.add_bytes(bytes(self._source.bytes_at(value)))
+        if field == "native":
+            return self._target.add_array(self._source.array(value), value.rpartition("-")[0])
+        return value
+
+    def _type(self, number: int) -> int:
+        if number not in self._types:
+            entry = dict(self._source.type_entry(number))
+            if "code" in entry:
+                entry["code"] = self._copy(entry["code"])
+            self._types[number] = self._target.type_number(entry)
+        return self._types[number]

@@ -1,0 +1,168 @@
+"""Finding the way inside a record, and saying what stands at a place.
+
+Nothing here imports a class or runs stored code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyiron_storage.errors import DamagedRecordError, NotAContainerError
+from pyiron_storage.paths import escape, join, not_found
+from pyiron_storage.records.document import Node
+from pyiron_storage.records.parts import Parts, Place
+from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.structure import is_parts
+
+
+@dataclass(frozen=True)
+class NodeInfo:
+    """What `walk` and `info` say of one thing in a storage.
+
+    Attributes
+    ----------
+    kind : str
+        ``"group"``, ``"value"``, ``"array"``, ``"list"``, ``"dict"``, ``"tuple"``, ``"set"``
+        or ``"object"``.
+    type : str
+        The Python type, ``"module.Class"`` for what is not built in.
+    dtype : str or None
+        Of an array, a numpy scalar or a native number: its dtype.
+    shape : tuple of int or None
+        Of an array.
+    size : int
+        Bytes of a value or an array; the number of parts of anything else.
+    same_as : str or None
+        The path under which the same shared object was listed first.
+
+    Examples
+    --------
+    >>> import numpy as np, pyiron_storage as ps
+    >>> storage = ps.MemoryStorage()
+    >>> storage["forces"] = np.zeros((4, 3))
+    >>> storage.info("forces")
+    NodeInfo(kind='array', type='numpy.ndarray', dtype='<f8', shape=(4, 3), size=96, same_as=None)
+    """
+
+    kind: str
+    type: str
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+    size: int = 0
+    same_as: str | None = None
+
+
+def rule_of(place: Place) -> Rule:
+    """Return the rule of the node at a place, followed."""
+    node = place.node
+    while is_parts(node):
+        node = place.record.node(node["lines"][0][0])
+    if type(node) is list:
+        return REGISTRY.by_name["list"]
+    if type(node) is not dict:
+        return REGISTRY.by_name["plain"]
+    name = node.get("$", "dict")
+    if name not in REGISTRY.by_name:
+        raise DamagedRecordError(f"{place.record.place}: the rule {name!r} is not known to this release.")
+    return REGISTRY.by_name[name]
+
+
+def parts_of(place: Place) -> Parts:
+    """Return what can be named inside the node at a place, followed."""
+    return rule_of(place).parts(place)
+
+
+def find(place: Place, path: Iterable[str], done: Iterable[str] = (), file: str = "") -> Place:
+    """Follow a path from a place.
+
+    Raises
+    ------
+    PathNotFoundError
+        If a part is not there.
+    """
+    done = list(done)
+    for part in path:
+        place = step(place.follow(), part, done, file)
+        done.append(part)
+    return place
+
+
+def step(place: Place, part: str, done: list[str], file: str) -> Place:
+    """Return the place of one part inside a place."""
+    parts = parts_of(place)
+    try:
+        return parts.find(part)
+    except KeyError:
+        names = parts.names()
+    if not names and is_value(place):
+        raise NotAContainerError(
+            f"{file}: {join(done) or 'this'} is a {type_name(place)} and has no parts, so {escape(part)!r} is not in it."
+        )
+    raise not_found(part, join(done), names, file)
+
+
+def is_value(place: Place) -> bool:
+    """Whether an item comes back as a value, not as a view."""
+    return rule_of(place).is_value(place.node)
+
+
+def type_name(place: Place) -> str:
+    """The type of what stands at a place, as ``module.Class``, from the record alone."""
+    rule, node = rule_of(place), place.node
+    if type(node) is dict and type(node.get("type")) is int:
+        name: str = place.record.type_entry(node["type"])["name"]
+        return name.replace(":", ".") if rule.name != "import" else f"import {name}"
+    if rule.name in ("array", "scalar", "dtype"):
+        return {"array": "numpy.ndarray", "scalar": "numpy.generic", "dtype": "numpy.dtype"}[rule.name]
+    return type(node).__name__ if rule.name == "plain" else rule.name
+
+
+def info(place: Place) -> NodeInfo:
+    """Say what stands at a place, followed."""
+    rule, node = rule_of(place), place.node
+    if not rule.is_value(node):
+        kind = "array" if rule.kind == "array" else rule.kind
+        shape = tuple(node["shape"]) if rule.kind == "array" else None
+        return NodeInfo(kind, type_name(place), "|O" if shape is not None else None, shape, len(parts_of(place)))
+    dtype = node.get("dtype") if type(node) is dict else None
+    shape = tuple(node["shape"]) if rule.kind == "array" else None
+    return NodeInfo(rule.kind, type_name(place), str(dtype) if dtype else None, shape, _bytes(node, shape))
+
+
+def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:
+    if type(node) is str:
+        return len(node.encode())
+    if type(node) is not dict:
+        return 0 if node is None else 1 if type(node) is bool else 8
+    if "at" in node:
+        return int(node["at"][1])
+    if shape is not None:
+        return math.prod(shape) * REGISTRY.by_name["array"].itemsize(node)  # type: ignore[attr-defined, no-any-return]
+    return len(node["hex"]) // 2 if "hex" in node else 8
+
+
+def walk(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, NodeInfo]]:
+    """Yield the path and the info of a place and of everything below it; what is shared is entered once."""
+    seen: dict[tuple[int, int], str] = {}
+    waiting: list[tuple[tuple[str, ...], Place]] = [(path, place)]
+    while waiting:
+        path, place = waiting.pop()
+        found, where = _look(place, path, seen)
+        yield where, found
+        if found.same_as is None and not is_value(place.follow()):
+            inner = [((*path, name), inner) for name, inner in parts_of(place.follow()).places()]
+            waiting.extend(reversed(inner))
+
+
+def _look(place: Place, path: tuple[str, ...], seen: dict[tuple[int, int], str]) -> tuple[NodeInfo, str]:
+    target, where = place.follow(), join(path)
+    found = info(target)
+    if target is not place:
+        key: Any = (id(target.record), target.line)
+        if key in seen:
+            return NodeInfo(found.kind, found.type, found.dtype, found.shape, found.size, seen[key]), where
+        seen[key] = where
+    return found, where

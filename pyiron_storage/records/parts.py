@@ -1,0 +1,498 @@
+"""Places in a document, and the parts of what stands there.
+
+A `Place` is a spot in a line where a node stands.  `Parts` are what can be reached
+from it by a name: entries of a list, keys of a dict, attributes of an object.  They
+read, put, insert and remove nodes in the line where these stand, wherever a long
+list goes on, and note that line as changed; nothing else is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from pyiron_storage.paths import OtherKey, ReservedPart
+from pyiron_storage.records.document import ROOT, Node, Record, dump
+from pyiron_storage.records.structure import is_container, is_parts, is_reference
+
+LONGEST: Final = 1024
+"""Entries of one line that grow beyond this by insertion are split over two."""
+
+
+class Place:
+    """Where a node stands: a container of the document and the key in it."""
+
+    __slots__ = ("container", "depth", "key", "line", "record")
+
+    def __init__(self, record: Record, line: int, container: Any, key: Any, depth: int) -> None:
+        self.record, self.line, self.container, self.key, self.depth = record, line, container, key, depth
+
+    @classmethod
+    def at_line(cls, record: Record, line: int, depth: int = 0) -> Place:
+        """The place of the node that a line consists of."""
+        record.node(line)
+        return cls(record, line, record.nodes, line, depth)
+
+    @classmethod
+    def root(cls, record: Record) -> Place:
+        """The place of the whole object, where nothing refers on."""
+        return cls.at_line(record, ROOT).follow()
+
+    @property
+    def node(self) -> Node:
+        return self.container[self.key]
+
+    def put(self, node: Node) -> None:
+        """Put another node here."""
+        if is_container(self.node):
+            self.record.drop()
+        self.container[self.key] = node
+        self.record.touch(self.line)
+
+    def inner(self, key: Any) -> Place:
+        """The place of a node inside this one, in the same line."""
+        return Place(self.record, self.line, self.node, key, self.depth + 1)
+
+    def follow(self) -> Place:
+        """The place that this one refers to, or this one."""
+        place = self
+        while is_reference(place.node):
+            place = Place.at_line(place.record, place.node["$"])
+        return place
+
+
+class Parts:
+    """What is inside a node and can be named in a path; this base has nothing."""
+
+    fixed = True
+    """Whether parts can be neither put nor removed."""
+
+    def names(self) -> list[str]:
+        """The parts, as they stand in a path before escaping."""
+        return []
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def find(self, part: str) -> Place:
+        """Return where a part stands.
+
+        Raises
+        ------
+        KeyError
+            If there is none of this name.
+        """
+        raise KeyError(part)
+
+    def places(self) -> Iterator[tuple[str, Place]]:
+        """Every part with its place."""
+        return ((name, self.find(name)) for name in self.names())
+
+    def put(self, part: str, node: Node) -> None:
+        """Put a node in the place of a part, or add it."""
+        raise KeyError(part)
+
+    def remove(self, part: str) -> None:
+        """Take a part out."""
+        raise KeyError(part)
+
+
+class ArrayParts(Parts):
+    """The entries of an array, by number."""
+
+    def __init__(self, place: Place, *, fixed: bool = False) -> None:
+        self.place = place
+        self.fixed = fixed
+
+    def names(self) -> list[str]:
+        return list(map(str, range(len(self))))
+
+    def __len__(self) -> int:
+        node = self.place.node
+        return sum(count for _, count in node["lines"]) if is_parts(node) else len(node)
+
+    def find(self, part: str) -> Place:
+        return self.at(self.index(part))
+
+    def index(self, part: str) -> int:
+        """The number that a part stands for, counted from the end where it is negative."""
+        try:
+            index = int(part) if type(part) is str else int(str(part))
+        except ValueError:
+            raise KeyError(part) from None
+        length = len(self)
+        if not -length <= index < length:
+            raise KeyError(part)
+        return index % length
+
+    def at(self, index: int) -> Place:
+        """Return the place of entry `index`, from 0 to the length less one."""
+        node = self.place.node
+        if not is_parts(node):
+            return self.place.inner(index)
+        inner, _, index = self._part(index)
+        return inner.at(index)
+
+    def places(self) -> Iterator[tuple[str, Place]]:
+        return ((str(index), place) for index, place in enumerate(self.each()))
+
+    def each(self) -> Iterator[Place]:
+        """The place of every entry in turn."""
+        node = self.place.node
+        if not is_parts(node):
+            yield from map(self.place.inner, range(len(node)))
+            return
+        for line, _ in node["lines"]:
+            yield from ArrayParts(self._line(line)).each()
+
+    def put(self, part: str, node: Node) -> None:
+        self.find(part).put(node)
+
+    def remove(self, part: str) -> None:
+        self.delete(self.index(part))
+
+    def delete(self, index: int) -> None:
+        """Take entry `index` out."""
+        node = self.place.node
+        if is_parts(node):
+            inner, entry, index = self._part(index)
+            inner.delete(index)
+            entry[1] -= 1
+        else:
+            if is_container(node[index]):
+                self.place.record.drop()
+            del node[index]
+        self.place.record.touch(self.place.line)
+
+    def insert(self, index: int, new: Node) -> None:
+        """Put a new entry before entry `index`."""
+        node = self.place.node
+        if is_parts(node):
+            inner, entry, index = self._part(index)
+            inner.insert(index, new)
+            entry[1] += 1
+        else:
+            node.insert(index, new)
+            if len(node) > LONGEST:
+                self.place.container[self.place.key] = split_entries(self.place.record, node)
+        self.place.record.touch(self.place.line)
+
+    def _part(self, index: int) -> tuple[ArrayParts, list[int], int]:
+        """The line that holds entry `index`, its ``[line, count]``, and the index there."""
+        entries = self.place.node["lines"]
+        for entry in entries:
+            if index < entry[1] or (entry is entries[-1] and index == entry[1]):
+                break
+            index -= entry[1]
+        return ArrayParts(self._line(entry[0])), entry, index
+
+    def _line(self, line: int) -> Place:
+        return Place.at_line(self.place.record, line, self.place.depth)
+
+
+class ObjectParts(Parts):
+    """The entries of an object, by their keys."""
+
+    def __init__(self, place: Place, *, fixed: bool = False) -> None:
+        self.place = place
+        self.fixed = fixed
+
+    def names(self) -> list[str]:
+        return [name for entries in self._each() for name in entries.node]
+
+    def __len__(self) -> int:
+        node = self.place.node
+        return sum(count for _, count in node["lines"]) if is_parts(node) else len(node)
+
+    def places(self) -> Iterator[tuple[str, Place]]:
+        return ((name, entries.inner(name)) for entries in self._each() for name in entries.node)
+
+    def _each(self) -> Iterator[Place]:
+        """The place of every JSON object that the entries are spread over."""
+        node = self.place.node
+        if not is_parts(node):
+            yield self.place
+            return
+        for line, _ in node["lines"]:
+            yield from ObjectParts(Place.at_line(self.place.record, line, self.place.depth))._each()
+
+    def find(self, part: str) -> Place:
+        place = self._holder(part, self.place) if type(part) is str else None
+        if place is None:
+            raise KeyError(part)
+        return place.inner(part)
+
+    def _holder(self, part: str, place: Place) -> Place | None:
+        """The place of the JSON object that has the key; a line whose bytes lack it is not parsed."""
+        node = place.node
+        if not is_parts(node):
+            return place if part in node else None
+        wanted = dump(part) + b":"
+        for line, _ in node["lines"]:
+            text = place.record.raw(line)
+            if wanted in text or b'{"$":"parts"' in text:
+                inner = self._holder(part, Place.at_line(place.record, line, place.depth))
+                if inner is not None:
+                    return inner
+        return None
+
+    def put(self, part: str, node: Node) -> None:
+        place = self._holder(part, self.place)
+        if place is not None:
+            place.inner(part).put(node)
+        else:
+            self._add(part, node)
+
+    def _add(self, part: str, new: Node) -> None:
+        node = self.place.node
+        if is_parts(node):
+            entry = node["lines"][-1]
+            ObjectParts(Place.at_line(self.place.record, entry[0], self.place.depth))._add(part, new)
+            entry[1] += 1
+        else:
+            node[part] = new
+            if len(node) > LONGEST:
+                self.place.container[self.place.key] = split_entries(self.place.record, node)
+        self.place.record.touch(self.place.line)
+
+    def remove(self, part: str) -> None:
+        self.find(part)
+        self._remove(part)
+
+    def _remove(self, part: str) -> None:
+        node = self.place.node
+        if is_parts(node):
+            for entry in node["lines"]:
+                inner = ObjectParts(Place.at_line(self.place.record, entry[0], self.place.depth))
+                if inner._holder(part, inner.place) is not None:
+                    inner._remove(part)
+                    entry[1] -= 1
+                    break
+        else:
+            if is_container(node.pop(part)):
+                self.place.record.drop()
+        self.place.record.touch(self.place.line)
+
+
+class PairParts(Parts):
+    """The values of ``[key, value]`` pairs, by key."""
+
+    fixed = False
+
+    def __init__(self, place: Place) -> None:
+        self.pairs = ArrayParts(place)
+
+    def names(self) -> list[str]:
+        return [key_part(place.record, place.node[0]) for place in self.pairs.each()]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def places(self) -> Iterator[tuple[str, Place]]:
+        return ((key_part(place.record, place.node[0]), place.inner(1)) for place in self.pairs.each())
+
+    def keys(self) -> Iterator[Place]:
+        """The place of every key."""
+        return (place.inner(0) for place in self.pairs.each())
+
+    def find(self, part: str) -> Place:
+        return self.pairs.at(self._index(part)).inner(1)
+
+    def _index(self, part: str) -> int:
+        for index, (name, _) in enumerate(self.places()):
+            if name == part:
+                return index
+        raise KeyError(part)
+
+    def put(self, part: str, node: Node) -> None:
+        self.find(part).put(node)
+
+    def add(self, key: Node, node: Node) -> None:
+        """Add a pair at the end."""
+        self.pairs.insert(len(self.pairs), [key, node])
+
+    def remove(self, part: str) -> None:
+        self.pairs.delete(self._index(part))
+
+
+class DictParts(Parts):
+    """The values of a dict, by key: of a JSON object or, where keys are no plain text, of pairs."""
+
+    fixed = False
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def _parts(self) -> ObjectParts | PairParts:
+        node = self.place.node
+        return PairParts(self.place.inner("pairs")) if node.get("$") == "dict" else ObjectParts(self.place)
+
+    def names(self) -> list[str]:
+        return self._parts().names()
+
+    def __len__(self) -> int:
+        return len(self._parts())
+
+    def places(self) -> Iterator[tuple[str, Place]]:
+        return self._parts().places()
+
+    def key_nodes(self) -> Iterator[Node]:
+        """The nodes of the keys."""
+        parts = self._parts()
+        return (place.node for place in parts.keys()) if isinstance(parts, PairParts) else iter(parts.names())
+
+    def find(self, part: str) -> Place:
+        return self._parts().find(part)
+
+    def put(self, part: str, node: Node) -> None:
+        self.put_key(part, node if type(part) is str else None, node)
+
+    def put_key(self, part: str, key: Node, node: Node) -> None:
+        """Put a value under a key that may be new; `key` is its node."""
+        parts = self._parts()
+        if isinstance(parts, ObjectParts):
+            if type(part) is str and part != "$" and key == part:
+                parts.put(part, node)
+                return
+            parts = self._as_pairs(parts)
+        try:
+            parts.put(part, node)
+        except KeyError:
+            parts.add(key, node)
+
+    def _as_pairs(self, parts: ObjectParts) -> PairParts:
+        pairs = [[name, place.node] for name, place in parts.places()]
+        self.place.put({"$": "dict", "pairs": pairs})
+        return PairParts(self.place.inner("pairs"))
+
+    def remove(self, part: str) -> None:
+        self._parts().remove(part)
+
+
+class AttributeParts(Parts):
+    """The attributes of an object, and under reserved names what else it has."""
+
+    fixed = False
+    _OTHERS: Final = ("args", "kwargs", "items", "pairs", "setter")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def _attributes(self) -> list[DictParts]:
+        found = [self.place.inner(field).follow() for field in ("state", "slots") if field in self.place.node]
+        return [DictParts(place) for place in found if _is_dict(place.node)]
+
+    def _others(self) -> list[ReservedPart]:
+        node = self.place.node
+        others = [ReservedPart(f"~{field}") for field in self._OTHERS if node.get(field)]
+        if "state" in node and node["state"] is not None and not _is_dict(self.place.inner("state").follow().node):
+            others.append(ReservedPart("~state"))
+        return others
+
+    def names(self) -> list[str]:
+        return [name for parts in self._attributes() for name in parts.names()] + self._others()
+
+    def find(self, part: str) -> Place:
+        if type(part) is ReservedPart:
+            if part not in self._others():
+                raise KeyError(part)
+            return self._pairs() if part == ReservedPart("~pairs") else self.place.inner(part[1:])
+        for parts in self._attributes():
+            try:
+                return parts.find(part)
+            except KeyError:
+                continue
+        raise KeyError(part)
+
+    def _pairs(self) -> Place:
+        """The pairs of an object, to be looked at as the dict that they are."""
+        shown = {"~pairs": {"$": "dict", "pairs": self.place.node["pairs"]}}
+        return Place(self.place.record, self.place.line, shown, "~pairs", self.place.depth)
+
+    def put(self, part: str, node: Node) -> None:
+        for parts in self._attributes()[::-1]:
+            if part in parts.names():
+                parts.put(part, node)
+                return
+        if type(part) is ReservedPart:
+            self.find(part).put(node)
+        else:
+            self._add(part, node)
+
+    def _add(self, part: str, node: Node) -> None:
+        if self.place.node.get("state") is None:
+            self.place.node["state"] = {}
+            self.place.record.touch(self.place.line)
+        if not _is_dict(self.place.inner("state").follow().node):
+            raise KeyError(part)
+        DictParts(self.place.inner("state").follow()).put(part, node)
+
+    def remove(self, part: str) -> None:
+        for parts in self._attributes():
+            if part in parts.names():
+                parts.remove(part)
+                return
+        raise KeyError(part)
+
+
+def _is_dict(node: Node) -> bool:
+    return type(node) is dict and node.get("$") in (None, "dict")
+
+
+def split_entries(record: Record, entries: Any) -> Node:
+    """Spread a list or object over two lines."""
+    make, every = (list, entries) if type(entries) is list else (dict, list(entries.items()))
+    half = len(every) // 2
+    pieces = [make(every[:half]), make(every[half:])]
+    return {"$": "parts", "lines": [[record.new_line(piece), len(piece)] for piece in pieces]}
+
+
+# -- keys ----------------------------------------------------------------------
+
+
+def key_part(record: Record, key: Node) -> str:
+    """The part of a path that stands for a key: text itself, else its JSON with names for types and hex for bytes.
+
+    A tuple is written as a list, which no key can be.
+    """
+    if type(key) is str:
+        return key
+    return OtherKey(dump(_spelled_out(record, key)).decode())
+
+
+def _spelled_out(record: Record, node: Node) -> Node:
+    if type(node) is list:
+        return [_spelled_out(record, inner) for inner in node]
+    if type(node) is not dict:
+        return node
+    if node.get("$") == "tuple" and type(node["items"]) is list:
+        return [_spelled_out(record, item) for item in node["items"]]
+    spelled = {field: _spelled_out(record, inner) for field, inner in node.items()}
+    if "$" in node and "type" in node:
+        spelled["type"] = record.type_entry(node["type"])["name"]
+    if "$" in node and "at" in node:
+        spelled["at"] = bytes(record.bytes_at(node["at"])).hex()
+    return spelled
+
+
+def key_of(part: str) -> Node:
+    """The node of a key, from the part of a path that stands for it.
+
+    Raises
+    ------
+    KeyError
+        If it is a key that a path alone cannot make, such as an enum.
+    """
+    if type(part) is not OtherKey:
+        return str(part)
+    return _key_node(orjson.loads(part), part)
+
+
+def _key_node(value: Any, part: str) -> Node:
+    if type(value) is list:
+        return {"$": "tuple", "items": [_key_node(item, part) for item in value]}
+    if type(value) is dict and value.get("$") not in ("float", "int", "str", "complex"):
+        raise KeyError(part)
+    return value

@@ -1,0 +1,654 @@
+"""The storage model: `GenericStorage`, the base of every back-end.
+
+A storage is a group; it has nodes, which hold values, and groups.  A back-end
+implements seven methods for plain names and native values, as in tinybase; this
+base adds paths, the storing of any object as a record, live views, transactions,
+and the manners of a mapping.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, Self, cast
+
+import numpy as np
+
+import pyiron_storage.records.rules as _rules  # noqa: F401  registers the built-in rules
+from pyiron_storage.errors import (
+    InvalidNameError,
+    NoObjectError,
+    NotAContainerError,
+    PathNotFoundError,
+    TransactionError,
+)
+from pyiron_storage.paths import METADATA, check_name, join, not_found, split
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import MAGIC, Record
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.names import import_type
+from pyiron_storage.records.navigate import NodeInfo, is_value, walk
+from pyiron_storage.records.parts import Place
+from pyiron_storage.records.views import View, make_view
+from pyiron_storage.session import Location, Session
+
+NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
+"""What a back-end may store natively, by exact type."""
+
+Array = np.ndarray[Any, Any]
+
+
+class Name(str):
+    """One plain, checked name: what a back-end's own methods are called with."""
+
+    __slots__ = ()
+
+
+def _own_names(native: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a back-end's method see plain names only; anything else goes the way of paths."""
+    by_path = {"__getitem__": "_get_path", "__delitem__": "_delete_path", "create_group": "_create_path"}
+
+    @functools.wraps(native)
+    def method(self: GenericStorage, path: str) -> Any:
+        if type(path) is Name:
+            return self._adopt(native(self, path))
+        return getattr(self, by_path[native.__name__])(path)
+
+    return method
+
+
+def _own_lists(native: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Leave what is reserved out of a back-end's list of names."""
+
+    @functools.wraps(native)
+    def method(self: GenericStorage) -> list[str]:
+        self._session.check_open()
+        return [name for name in native(self) if name != METADATA]
+
+    return method
+
+
+class GenericStorage(MutableMapping[str, Any], ABC):
+    """A group of a storage: the base class of back-ends.
+
+    A back-end implements `__getitem__`, `_set`, `__delitem__`, `create_group`,
+    `list_nodes`, `list_groups` and `name`, for plain names; where it holds a
+    resource also `_begin`, `_commit`, `_rollback` and `_close`.  From these every
+    back-end gets everything else.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> storage = ps.MemoryStorage()
+    >>> storage["settings"] = {"cutoff": 5.0, "kpoints": [2, 2, 2]}
+    >>> storage["settings/cutoff"]
+    5.0
+    >>> storage["settings"]["kpoints"].append(4)
+    >>> storage.load("settings")
+    {'cutoff': 5.0, 'kpoints': [2, 2, 2, 4]}
+    """
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+    _parent: GenericStorage | None = None
+    _opened_from: GenericStorage | None = None
+    _own_session: Session | None = None
+    _own_location: Location | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for method in ("__getitem__", "__delitem__", "create_group"):
+            if method in vars(cls):
+                setattr(cls, method, _own_names(vars(cls)[method]))
+        for method in ("list_nodes", "list_groups"):
+            if method in vars(cls):
+                setattr(cls, method, _own_lists(vars(cls)[method]))
+
+    # -- what a back-end implements ---------------------------------------------
+
+    @abstractmethod
+    def __getitem__(self, path: str) -> Any:
+        """Return what is at a path: a value, a live view, or a group.
+
+        Parameters
+        ----------
+        path : str
+            Names joined by ``/``, into stored objects too.
+
+        Raises
+        ------
+        PathNotFoundError
+            If nothing is there; the message lists what is.
+
+        Notes
+        -----
+        A back-end's own method gets one plain name and returns a value or a
+        group, or raises `KeyError`.
+        """
+
+    @abstractmethod
+    def _set(self, name: str, value: Any) -> None:
+        """Store a native value under a plain name, over what is there.
+
+        Raises
+        ------
+        TypeError
+            If the back-end does not store values of this type natively; nothing
+            may have been written then.
+        """
+
+    @abstractmethod
+    def __delitem__(self, path: str) -> None:
+        """Delete what is at a path: a node, a group with all that is in it, a part of an object."""
+
+    @abstractmethod
+    def create_group(self, path: str) -> GenericStorage:
+        """Return the group at a path, created where it does not exist.
+
+        Raises
+        ------
+        NotAContainerError
+            If a value or an object is there already.
+        InvalidNameError
+            If a group cannot have this name.
+        """
+
+    @abstractmethod
+    def list_nodes(self) -> list[str]:
+        """The names of the values in this group."""
+
+    @abstractmethod
+    def list_groups(self) -> list[str]:
+        """The names of the groups and objects in this group."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name of this group; the root's is ``"/"``."""
+
+    def _begin(self) -> None:
+        """Prepare for changes; called on the root only, as the next three."""
+
+    def _commit(self) -> None:
+        """Make the changes since `_begin` last."""
+
+    def _rollback(self) -> None:
+        """Take back the changes since `_begin`; a back-end that cannot leaves this out."""
+
+    def _close(self) -> None:
+        """Give the resource back."""
+
+    # -- what a back-end may do better -------------------------------------------
+
+    def _has_node(self, name: str) -> bool:
+        return name in self.list_nodes()
+
+    def _has_group(self, name: str) -> bool:
+        return name in self.list_groups()
+
+    def _read_text(self, name: Name) -> bytes:
+        """The UTF-8 bytes of a text node."""
+        return cast(str, self[name]).encode()
+
+    def _write_text(self, name: Name, text: bytes) -> None:
+        self._set(name, text.decode())
+
+    def _info(self, name: Name) -> NodeInfo:
+        """Say what a native node is."""
+        return value_info(self[name])
+
+    # -- reading -------------------------------------------------------------------
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """Return what is at a path, or `default` where nothing is."""
+        try:
+            return self[path]
+        except KeyError:
+            return default
+
+    def load(self, path: str = "") -> Any:
+        """Return the object at a path: the real thing, not a view.
+
+        Examples
+        --------
+        >>> import pyiron_storage as ps
+        >>> storage = ps.MemoryStorage()
+        >>> storage["point"] = 1 + 2j, [3]
+        >>> storage.load("point")
+        ((1+2j), [3])
+        """
+        found = self[path] if path else self
+        return found.to_object() if isinstance(found, (View, GenericStorage)) else found
+
+    def to_object(self) -> Any:
+        """Restore the `Storable` that was stored into this very group by its `store` method.
+
+        Raises
+        ------
+        NoObjectError
+            If none was.
+        """
+        try:
+            name, module, version = (self[Name(part)] for part in ("NAME", "MODULE", "VERSION"))
+        except KeyError:
+            raise NoObjectError(
+                f"{self._session.file}: {self.path or 'the top level'} is a plain group; no object was stored in it. "
+                "Load what is in it by name."
+            ) from None
+        place = Record()
+        place.place = f"{self._session.file}: {self.path}"
+        cls = import_type(place, {"name": f"{module}:{name}"})
+        return cls.restore(self, version)
+
+    def _get_path(self, path: str) -> Any:
+        self._session.check_open()
+        parts = split(path)
+        found: Any = self
+        for done, part in enumerate(parts):
+            if isinstance(found, View):
+                return found._item(parts[done:])
+            if not isinstance(found, GenericStorage):
+                raise NotAContainerError(
+                    f"{self._session.file}: {join(parts[:done])} is a {type(found).__name__} and has no parts, "
+                    f"so {join(parts[done:])!r} is not in it."
+                )
+            found = found._child(part)
+        return found
+
+    def _child(self, part: str) -> Any:
+        """What one name of this group stands for: a value, a group, or the view of an object."""
+        if type(part) is not str:
+            raise self._missing(part)
+        if (*self._location, part) in self._session.records:
+            return StoredObject(self, part).item()
+        try:
+            found = self[Name(part)]
+        except KeyError:
+            raise self._missing(part) from None
+        if isinstance(found, GenericStorage) and found._has_record():
+            return StoredObject(self, part).item()
+        return found
+
+    def _missing(self, part: str) -> PathNotFoundError:
+        return not_found(part, self.path, self.keys(), self._session.file)
+
+    def _has(self, part: str) -> bool:
+        return type(part) is str and (self._has_node(part) or self._has_group(part))
+
+    def _has_record(self) -> bool:
+        """Whether this group of the back-end is a stored object, not a group that a user made."""
+        if not self._has_node("record"):
+            return False
+        try:
+            return self._read_text(Name("record")).startswith(MAGIC)
+        except (AttributeError, TypeError):
+            return False
+
+    def _write_type(self, cls: type, version: str) -> None:
+        """Note the class of the `Storable` that stores itself into this group, as tinybase does."""
+        self["NAME"], self["MODULE"], self["VERSION"] = cls.__qualname__, cls.__module__, version
+
+    # -- writing -------------------------------------------------------------------
+
+    def __setitem__(self, path: str, value: Any) -> None:
+        """Store any object at a path, in place of what is there; groups on the way are created.
+
+        Raises
+        ------
+        NotStorableError
+            If the object, or something in it, cannot be stored; nothing is changed then.
+        """
+        parts = split(path)
+        if not parts:
+            raise InvalidNameError(f"{self._session.file}: an object is stored under a name; {path!r} names none.")
+        with self._session.transaction():
+            group, rest = self._existing(parts)
+            if isinstance(group, View):
+                group._set_path(rest, value)
+                return
+            for name in rest:
+                check_name(name)
+            prepared = group._prepare(join(rest), value)
+            for name in rest[:-1]:
+                group = group.create_group(Name(name))
+            group._put(Name(rest[-1]), prepared)
+
+    def _existing(self, parts: list[str]) -> tuple[GenericStorage | View, list[str]]:
+        """How far a path leads before its last part: the last group or view, and what is left of the path."""
+        group: GenericStorage = self
+        for done, part in enumerate(parts[:-1]):
+            if not group._has(part):
+                return group, parts[done:]
+            found = group._child(part)
+            if isinstance(found, View):
+                return found, parts[done + 1 :]
+            if not isinstance(found, GenericStorage):
+                raise NotAContainerError(
+                    f"{self._session.file}: {join(parts[: done + 1])} holds a {type(found).__name__}, so nothing can be "
+                    f"stored in it. Delete it first, or choose another path."
+                )
+            group = found
+        return group, parts[-1:]
+
+    def _prepare(self, path: str, value: Any) -> Any:
+        """What is to be written: the value itself where it may be native, else its record."""
+        if type(value) in NATIVE_TYPES and not (type(value) is np.ndarray and value.dtype.hasobject):
+            return value
+        return self._encode(path, value)
+
+    def _encode(self, path: str, value: Any) -> Record:
+        record = Record()
+        where = "/".join(filter(None, [self.path, path]))
+        Encoder(record, where, **encoder_options(self._session)).root(value)
+        return record
+
+    def _put(self, name: Name, prepared: Any) -> None:
+        """Write a native value or a record under a name, in place of what is there."""
+        if self._has_group(name):
+            self._remove(name)
+        if not isinstance(prepared, Record):
+            try:
+                self._set(name, prepared)
+                return
+            except TypeError:
+                prepared = self._encode(name, prepared)
+        self._put_record(name, prepared)
+
+    def _put_record(self, name: Name, record: Record) -> None:
+        if self._has_node(name):
+            del self[name]
+        record.flush(GroupStore(self.create_group(name), self._session.file))
+        self._session.records[(*self._location, str(name))] = record
+
+    def _remove(self, name: Name) -> None:
+        self._session.forget((*self._location, str(name)))
+        del self[name]
+
+    def _delete_path(self, path: str) -> None:
+        parts = split(path)
+        if not parts:
+            raise InvalidNameError(f"{self._session.file}: say what to delete; {path!r} names nothing.")
+        with self._session.transaction():
+            group, rest = self._existing(parts)
+            if isinstance(group, View):
+                group._delete_path(rest)
+                return
+            if not group._has(rest[0]) or len(rest) > 1:
+                raise group._missing(rest[0])
+            group._remove(Name(rest[0]))
+
+    def _create_path(self, path: str) -> GenericStorage:
+        group: GenericStorage = self
+        parts = split(path)
+        for part in parts:
+            check_name(part)
+        for part in parts:
+            if group._has(part):
+                found = group._child(part)
+                if not isinstance(found, GenericStorage):
+                    raise NotAContainerError(
+                        f"{self._session.file}: {join([*group._location, part])} holds an object or a value, so it cannot "
+                        "be a group. Delete it first, or choose another name."
+                    )
+                group = found
+            else:
+                with self._session.transaction():
+                    group = group.create_group(Name(part))
+        return group
+
+    def require_group(self, path: str) -> GenericStorage:
+        """Return the group at a path, created where it does not exist: the same as `create_group`."""
+        return self.create_group(path)
+
+    # -- transactions and closing ----------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[Self]:
+        """Make many changes one: all are written at the end, or none where an exception leaves the block.
+
+        Examples
+        --------
+        >>> import pyiron_storage as ps
+        >>> storage = ps.MemoryStorage()
+        >>> with storage.transaction():
+        ...     storage["a"] = 1
+        ...     storage["b"] = 2
+        >>> try:
+        ...     with storage.transaction():
+        ...         storage["a"] = 100
+        ...         raise ValueError("changed my mind")
+        ... except ValueError:
+        ...     storage["a"]
+        1
+        """
+        if type(self._session.root)._rollback is GenericStorage._rollback:
+            raise TransactionError(
+                f"{self._session.file}: this back-end ({type(self).__name__}) cannot take changes back, so it has no "
+                "transactions. Make the changes without one, or use another back-end."
+            )
+        with self._session.transaction(explicit=True):
+            yield self
+
+    def open(self, name: str) -> GenericStorage:
+        """Descend into a group, created where it does not exist; `close` on it comes back here."""
+        group = self.create_group(name)
+        group._opened_from = self
+        return group
+
+    def close(self) -> GenericStorage:
+        """Come back from a group that `open` gave, or close the storage where this is its root."""
+        if self._opened_from is not None:
+            return self._opened_from
+        if self._parent is None:
+            self._session.close()
+        return self
+
+    def __enter__(self) -> Self:
+        self._session.check_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- a mapping -----------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.list_nodes(), *self.list_groups()])
+
+    def __len__(self) -> int:
+        return len(self.list_nodes()) + len(self.list_groups())
+
+    def __contains__(self, path: object) -> bool:
+        try:
+            parts = split(cast(str, path))
+            group, rest = self._existing(parts) if parts else (self, [])
+        except (TypeError, ValueError):
+            return False
+        if isinstance(group, View):
+            return group._has(rest)
+        return len(rest) == 1 and group._has(rest[0])
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def __repr__(self) -> str:
+        state = "closed " if self._session.closed else ""
+        return f"<{state}{type(self).__name__} {self._session.file!r}, group {self.path or '/'!r}>"
+
+    # -- looking ------------------------------------------------------------------------
+
+    def info(self, path: str = "") -> NodeInfo:
+        """Say what is at a path: kind, type, dtype, shape and size, without loading or importing it."""
+        group, rest = self._existing(split(path)) if path else (self, [])
+        if isinstance(group, View):
+            return group.info(join(rest))
+        if len(rest) == 1 and group._has_node(rest[0]):
+            return group._info(Name(rest[0]))
+        found = group._child(rest[0]) if rest else group
+        if isinstance(found, View):
+            return found.info()
+        return NodeInfo("group", "group", size=len(found)) if isinstance(found, GenericStorage) else value_info(found)
+
+    def walk(self) -> Iterator[tuple[str, NodeInfo]]:
+        """Yield path and info of everything in this group, however deep; imports nothing.
+
+        Examples
+        --------
+        >>> import pyiron_storage as ps
+        >>> storage = ps.MemoryStorage()
+        >>> storage["results"] = {"energy": -3.5, "steps": [1, 2]}
+        >>> [(path, found.kind) for path, found in storage.walk()][:3]
+        [('results', 'dict'), ('results/energy', 'value'), ('results/steps', 'list')]
+        """
+        for name in self.list_nodes():
+            yield join((*self._location, name)), self._info(Name(name))
+        for name in self.list_groups():
+            found = self._child(name)
+            if isinstance(found, GenericStorage):
+                yield found.path, NodeInfo("group", "group", size=len(found))
+                yield from found.walk()
+            else:
+                location = (*self._location, name)
+                yield from walk(Place.root(self._session.records[location]), location)
+
+    # -- where it is -----------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        """The path of this group from the root, which itself has an empty path."""
+        return join(self._location)
+
+    @property
+    def _location(self) -> Location:
+        if self._own_location is None:
+            self._own_location = () if self._parent is None else (*self._parent._location, str(self.name))
+        return self._own_location
+
+    @property
+    def _session(self) -> Session:
+        if self._own_session is None:
+            self._own_session = self._parent._session if self._parent is not None else Session(self, type(self).__name__)
+        return self._own_session
+
+    def _adopt(self, found: Any) -> Any:
+        """Tell a group that the back-end made which group it is in."""
+        if isinstance(found, GenericStorage) and found is not self and found._parent is None:
+            found._parent = self
+        return found
+
+
+def encoder_options(session: Session) -> dict[str, Any]:
+    """The options of a storage that concern the making of records."""
+    return {key: session.options[key] for key in ("cloudpickle_fallback",) if key in session.options}
+
+
+def value_info(value: Any) -> NodeInfo:
+    """Say what a native value is."""
+    if isinstance(value, np.ndarray):
+        return NodeInfo("array", "numpy.ndarray", value.dtype.str, value.shape, value.nbytes)
+    if isinstance(value, str):
+        return NodeInfo("value", "str", size=len(value.encode("utf-8", "surrogatepass")))
+    size = len(value) if isinstance(value, bytes) else 0 if value is None else np.asarray(value).nbytes
+    return NodeInfo("value", type(value).__name__, size=size)
+
+
+class StoredObject:
+    """Where the record of one stored object is got from: a group and a name, looked up at each use."""
+
+    def __init__(self, group: GenericStorage, name: str) -> None:
+        self._group = group
+        self._name = Name(name)
+        self.file = group._session.file
+        self.path = (*group._location, name)
+
+    def record(self) -> Record:
+        """Return the record, parsed once for all who look at it.
+
+        Raises
+        ------
+        PathNotFoundError
+            If it is gone.
+        """
+        session = self._group._session
+        session.check_open()
+        if self.path not in session.records:
+            try:
+                group = self._group[self._name]
+            except KeyError:
+                group = None
+            if not isinstance(group, GenericStorage) or not group._has_record():
+                raise PathNotFoundError(f"{self.file}: {join(self.path)} is gone; it was deleted or replaced.")
+            session.records[self.path] = Record(GroupStore(group, self.file))
+        return session.records[self.path]
+
+    def place(self) -> Place:
+        """The place of the stored object in its record."""
+        return Place.root(self.record())
+
+    def changing(self) -> AbstractContextManager[None]:
+        """Change the record as one transaction, or as part of the one that is open."""
+        return self._group._session.transaction()
+
+    def encoder_options(self) -> dict[str, Any]:
+        return encoder_options(self._group._session)
+
+    def item(self) -> Any:
+        """The stored object as an item: a value, or a live view."""
+        place = self.place()
+        return Decoder(place.record).at(place) if is_value(place) else make_view(self, (), place)
+
+
+class GroupStore:
+    """A group of a back-end as the place where a record lies.
+
+    The text is the node ``record``, the bytes the node ``buffers``, the native
+    arrays are the nodes of the group ``arrays``.
+    """
+
+    def __init__(self, group: GenericStorage, file: str) -> None:
+        self._group = group
+        self.place = f"{file}: {group.path}"
+
+    def read_text(self) -> bytes:
+        return self._group._read_text(Name("record"))
+
+    def write_text(self, text: bytes) -> None:
+        self._group._write_text(Name("record"), text)
+
+    def read_buffers(self) -> Array:
+        try:
+            buffers: Array = self._group[Name("buffers")]
+        except KeyError:
+            return np.empty(0, np.uint8)
+        return buffers
+
+    def write_buffers(self, buffers: Array) -> None:
+        if buffers.size:
+            self._group._set(Name("buffers"), buffers)
+        elif "buffers" in self._group.list_nodes():
+            del self._group[Name("buffers")]
+
+    def _arrays(self) -> GenericStorage | None:
+        return self._group[Name("arrays")] if self._group._has_group("arrays") else None
+
+    def read_array(self, name: str) -> Array:
+        arrays = self._arrays()
+        if arrays is None or name not in arrays.list_nodes():
+            raise PathNotFoundError(f"{self.place}: the array {name!r} is missing from the record.")
+        return cast(Array, arrays[Name(name)])
+
+    def write_array(self, name: str, array: Array) -> None:
+        (self._arrays() or self._group.create_group(Name("arrays")))._set(Name(name), array)
+
+    def delete_array(self, name: str) -> None:
+        arrays = self._arrays()
+        if arrays is not None:
+            del arrays[Name(name)]
+
+    def list_arrays(self) -> list[str]:
+        arrays = self._arrays()
+        return arrays.list_nodes() if arrays is not None else []
+
+
