@@ -99,9 +99,7 @@ def load(filename: str | os.PathLike[str], path: str = OBJECT, *, backend: str |
         return storage.load(_in_object(storage, path))
 
 
-def delete(
-    filename: str | os.PathLike[str], path: str | None = None, *, backend: str | Backend | None = None
-) -> None:
+def delete(filename: str | os.PathLike[str], path: str | None = None, *, backend: str | Backend | None = None) -> None:
     """Delete a part of a file, or the file.
 
     Parameters
@@ -195,5 +193,3 @@ def _in_object(storage: GenericStorage, path: str) -> str:
     if parts and not storage._has(parts[0]) and storage._has(OBJECT):
         return join([OBJECT, *parts])
     return path
-
-

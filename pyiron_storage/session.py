@@ -87,7 +87,7 @@ class Session:
         if self._doomed:
             self.rollback()
             raise TransactionError(
-                f"{self.file}: a change inside this transaction failed half-way, so all of the transaction was taken back."
+                f"{self.file}: a change inside this transaction failed half-way, so all of it was taken back."
             )
         try:
             for record in list(self.records.values()):

@@ -308,7 +308,9 @@ class _Here:
     """Gives a view of a part of a record that is being restored its record."""
 
     def __init__(self, place: Place, name: str) -> None:
-        self.file, self.path, self._place = place.record.place, (name,), place
+        self.file = place.record.place
+        self.path: tuple[str, ...] = (name,)
+        self._place = place
 
     def place(self) -> Place:
         return self._place
@@ -461,5 +463,5 @@ class HasHDFAdapaterMixin(Storable):
     @classmethod
     def _restore(cls, storage: GenericStorage, version: str) -> Self:
         obj = cls(**cls.from_hdf_args(storage))  # type: ignore[attr-defined]
-        obj._from_hdf(storage, version)
+        obj._from_hdf(storage, version)  # type: ignore[attr-defined]
         return obj

@@ -272,7 +272,13 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         return found
 
     def _missing(self, part: str) -> PathNotFoundError:
-        return not_found(part, self.path, self.keys(), self._session.file)
+        try:
+            names = list(self)
+        except KeyError:
+            return PathNotFoundError(
+                f"{self._session.file}: the group {self.path!r} is gone; it was deleted or replaced."
+            )
+        return not_found(part, self.path, names, self._session.file)
 
     def _has(self, part: str) -> bool:
         return type(part) is str and (self._has_node(part) or self._has_group(part))
@@ -326,8 +332,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
                 return found, parts[done + 1 :]
             if not isinstance(found, GenericStorage):
                 raise NotAContainerError(
-                    f"{self._session.file}: {join(parts[: done + 1])} holds a {type(found).__name__}, so nothing can be "
-                    f"stored in it. Delete it first, or choose another path."
+                    f"{self._session.file}: {join(parts[: done + 1])} holds a {type(found).__name__}, so nothing can "
+                    f"be stored in it. Delete it first, or choose another path."
                 )
             group = found
         return group, parts[-1:]
@@ -389,8 +395,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
                 found = group._child(part)
                 if not isinstance(found, GenericStorage):
                     raise NotAContainerError(
-                        f"{self._session.file}: {join([*group._location, part])} holds an object or a value, so it cannot "
-                        "be a group. Delete it first, or choose another name."
+                        f"{self._session.file}: {join([*group._location, part])} holds an object or a value, so it "
+                        "cannot be a group. Delete it first, or choose another name."
                     )
                 group = found
             else:
@@ -529,7 +535,9 @@ class GenericStorage(MutableMapping[str, Any], ABC):
     @property
     def _session(self) -> Session:
         if self._own_session is None:
-            self._own_session = self._parent._session if self._parent is not None else Session(self, type(self).__name__)
+            self._own_session = (
+                self._parent._session if self._parent is not None else Session(self, type(self).__name__)
+            )
         return self._own_session
 
     def _adopt(self, found: Any) -> Any:
@@ -650,5 +658,3 @@ class GroupStore:
     def list_arrays(self) -> list[str]:
         arrays = self._arrays()
         return arrays.list_nodes() if arrays is not None else []
-
-

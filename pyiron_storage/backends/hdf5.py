@@ -112,10 +112,10 @@ class HDF5Storage(GenericStorage):
         return [plain_name(link) for link in links if h5o.get_info(group, link).type == kind]
 
     def _has_node(self, name: str) -> bool:
-        return self._kind(name) == h5o.TYPE_DATASET
+        return bool(self._kind(name) == h5o.TYPE_DATASET)
 
     def _has_group(self, name: str) -> bool:
-        return self._kind(name) == h5o.TYPE_GROUP
+        return bool(self._kind(name) == h5o.TYPE_GROUP)
 
     def _kind(self, name: str) -> int | None:
         """What kind of object a name stands for, None where nothing is there; links elsewhere are nothing."""
@@ -172,7 +172,11 @@ class HDF5Storage(GenericStorage):
         if not self._file.exists:
             raise KeyError(name)
         group, link = self._group(), link_name(name)
-        if group.links.get_info(link).type != h5l.TYPE_HARD:
+        try:
+            is_here = group.links.get_info(link).type == h5l.TYPE_HARD
+        except RuntimeError:
+            is_here = False
+        if not is_here:
             raise KeyError(name)
         return h5o.open(group, link)
 
@@ -421,7 +425,7 @@ def write_dataset(group: h5g.GroupID, link: bytes, title: str, array: Array, kin
 @functools.cache
 def _creation(*, compact: bool) -> Any:
     creation = h5p.create(h5p.DATASET_CREATE)
-    creation.set_obj_track_times(False)  # noqa: FBT003
+    creation.set_obj_track_times(False)
     if compact:
         creation.set_layout(h5d.COMPACT)
     return creation
@@ -448,8 +452,7 @@ def read_title(dataset: Any) -> str | None:
         return value.decode() if isinstance(value, bytes) else str(value)
     buffer = np.empty((), f"S{kind.get_size()}")
     attribute.read(buffer, kind)
-    title: str = buffer[()].decode()
-    return title
+    return buffer.tobytes().decode()
 
 
 def read_bytes(dataset: Any) -> bytes:
@@ -479,7 +482,9 @@ def read_value(dataset: Any, where: str) -> Any:
     try:
         return _single(title, array)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
-        raise DamagedRecordError(f"{where}: a dataset with TITLE {title!r} and shape {array.shape}: {error}.") from error
+        raise DamagedRecordError(
+            f"{where}: a dataset with TITLE {title!r} and shape {array.shape}: {error}."
+        ) from error
 
 
 def _single(title: str | None, array: Array) -> Any:

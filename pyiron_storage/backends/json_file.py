@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from pyiron_storage.backends.json_values import from_json, to_json
-from pyiron_storage.backends.memory import MemoryStorage, Tree
+from pyiron_storage.backends.memory import MemoryStorage, SharedTree, Tree
 from pyiron_storage.backends.opening import checked_path, read_only
 from pyiron_storage.backends.replacing import replace_file
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
@@ -43,7 +43,7 @@ class JSONFileStorage(MemoryStorage):
     def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
         self._path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
         tree = self._read() if mode != "w" and self._path.exists() else {}
-        self._become(tree, "/", [])
+        self._become(SharedTree(tree), ())
         self._own_session = Session(
             self, str(self._path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
         )
@@ -57,11 +57,13 @@ class JSONFileStorage(MemoryStorage):
         if type(version) is not int or content.get("kind") != "file":
             raise FileKindError(f"{self._path}: the file is JSON, but no storage of pyiron_storage.")
         if version > FORMAT:
-            raise FormatVersionError(f"{self._path}: format version {version} is later than {FORMAT}, which is known here.")
+            raise FormatVersionError(
+                f"{self._path}: format version {version} is later than {FORMAT}, which is known here."
+            )
         return _tree(content, str(self._path))
 
     def _commit(self) -> None:
-        content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._tree)}
+        content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._shared.root)}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         replace_file(self._path, lambda file: file.write(text))
         super()._commit()

@@ -76,7 +76,9 @@ def from_json(node: Any, where: str) -> Any:
     try:
         return _READERS[node["$"]](node, where)
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedRecordError(f"{where}: {str(node)[:80]} is no value that this release knows: {error!r}.") from error
+        raise DamagedRecordError(
+            f"{where}: {str(node)[:80]} is no value that this release knows: {error!r}."
+        ) from error
 
 
 def _array(node: dict[str, Any], where: str) -> Array:

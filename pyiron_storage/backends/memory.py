@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyiron_storage.backends.json_values import check_native
-from pyiron_storage.session import Session
+from pyiron_storage.session import Location, Session
 from pyiron_storage.storage import GenericStorage
 
 Tree = dict[str, Any]
@@ -36,41 +36,51 @@ class MemoryStorage(GenericStorage):
     """
 
     def __init__(self, *, cloudpickle_fallback: bool = True) -> None:
-        self._become({}, "/", [])
+        self._become(SharedTree({}), ())
         self._own_session = Session(self, "memory", options={"cloudpickle_fallback": cloudpickle_fallback})
 
-    def _become(self, tree: Tree, name: str, undo: list[tuple[Tree, Tree]]) -> MemoryStorage:
-        self._tree, self._name, self._undo = tree, name, undo
+    def _become(self, shared: SharedTree, names: Location) -> MemoryStorage:
+        self._shared, self._names = shared, names
         return self
 
-    def _inside(self, tree: Tree, name: str) -> MemoryStorage:
+    def _inside(self, name: str) -> MemoryStorage:
         group = MemoryStorage.__new__(MemoryStorage)
-        return group._become(tree, str(name), self._undo)
+        return group._become(self._shared, (*self._names, str(name)))
 
     @property
     def name(self) -> str:
-        return self._name
+        return self._names[-1] if self._names else "/"
+
+    @property
+    def _tree(self) -> Tree:
+        """What this group holds, looked up at each use: it may be gone."""
+        tree = self._shared.root
+        for name in self._names:
+            tree = tree[name]
+            if not isinstance(tree, dict):
+                raise KeyError(name)
+        return tree
 
     def __getitem__(self, name: str) -> Any:
         found = self._tree[name]
         if isinstance(found, dict):
-            return self._inside(found, name)
+            return self._inside(name)
         return found.copy() if isinstance(found, np.ndarray) else found
 
     def _set(self, name: str, value: Any) -> None:
         check_native(value)
-        self._remember(name)
+        self._shared.remember(self._tree, str(name))
         self._tree[str(name)] = value.copy(order="K") if isinstance(value, np.ndarray) else value
 
     def __delitem__(self, name: str) -> None:
-        self._remember(name)
+        self._shared.remember(self._tree, str(name))
         del self._tree[name]
 
     def create_group(self, name: str) -> MemoryStorage:
         if not isinstance(self._tree.get(name), dict):
-            self._remember(name)
+            self._shared.remember(self._tree, str(name))
             self._tree[str(name)] = {}
-        return self._inside(self._tree[name], name)
+        return self._inside(name)
 
     def list_nodes(self) -> list[str]:
         return [name for name, value in self._tree.items() if not isinstance(value, dict)]
@@ -84,27 +94,34 @@ class MemoryStorage(GenericStorage):
     def _has_group(self, name: str) -> bool:
         return isinstance(self._tree.get(name), dict)
 
-    def _remember(self, name: str) -> None:
-        """Note how to take back a change under `name`: the tree, and what it held, in order where one goes."""
-        known = dict(self._tree) if name in self._tree else {str(name): _ABSENT}
-        self._undo.append((self._tree, known))
-
     def _commit(self) -> None:
-        self._undo.clear()
+        self._shared.commit()
 
     def _rollback(self) -> None:
+        self._shared.rollback()
+
+
+class SharedTree:
+    """What all groups of one storage share: the tree, and how to take changes back."""
+
+    def __init__(self, root: Tree) -> None:
+        self.root = root
+        self._undo: list[tuple[Tree, str, Tree | None]] = []
+
+    def remember(self, tree: Tree, name: str) -> None:
+        """Note what is about to change: all of a group where a name in it is replaced, for the order of its names."""
+        self._undo.append((tree, name, dict(tree) if name in tree else None))
+
+    def commit(self) -> None:
+        """Make the changes last."""
+        self._undo.clear()
+
+    def rollback(self) -> None:
+        """Take the changes back, the last one first."""
         while self._undo:
-            tree, known = self._undo.pop()
-            if _ABSENT in known.values():
-                for name in known:
-                    tree.pop(name, None)
+            tree, name, before = self._undo.pop()
+            if before is None:
+                tree.pop(name, None)
             else:
                 tree.clear()
-                tree.update(known)
-
-
-class _Absent:
-    """Stands for a name that was not there."""
-
-
-_ABSENT = _Absent()
+                tree.update(before)

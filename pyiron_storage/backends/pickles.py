@@ -75,8 +75,8 @@ class PickleStorage(GenericStorage):
     def _prepare(self, path: str, value: Any) -> Any:
         if path != NODE:
             raise UnsupportedOperationError(
-                f"{self._path}: a pickle file holds one object, under the name {NODE!r}; {path!r} cannot be stored in it. "
-                "Use the back-end 'hdf5' or 'json'."
+                f"{self._path}: a pickle file holds one object, under the name {NODE!r}; {path!r} cannot be stored in "
+                "it. Use the back-end 'hdf5' or 'json'."
             )
         return self._pickled(value)
 
@@ -165,5 +165,6 @@ def _dumps(module: ModuleType, value: Any, path: Path) -> bytes:
 def _refusal(path: Path, value: Any, error: Exception) -> NotStorableError:
     kind = type(value)
     return NotStorableError(
-        f"{path}: the object of type {kind.__module__}.{kind.__qualname__} cannot be pickled: {error}. Nothing was written."
+        f"{path}: the object of type {kind.__module__}.{kind.__qualname__} cannot be pickled: {error}. "
+        "Nothing was written."
     )

@@ -164,7 +164,9 @@ class Backends:
         raise UnknownBackendError(self._advice(path))
 
     def _advice(self, path: Path) -> str:
-        suffixes = "; ".join(f"{' '.join(known.suffixes)} for {name}" for name, known in self._all().items() if known.suffixes)
+        suffixes = "; ".join(
+            f"{' '.join(known.suffixes)} for {name}" for name, known in self._all().items() if known.suffixes
+        )
         found = f"The suffix {path.suffix!r} of {path}" if path.suffix else f"{path} has no suffix, which"
         return f"{found} stands for no back-end. Use one of: {suffixes}; or say backend='hdf5'."
 

@@ -57,8 +57,9 @@ class Decoder:
         if type(node) is not dict:
             return node
         name = node.get("$")
-        if name is None:
-            return self._dict(node)
+        return self._dict(node) if name is None else self._by_rule(name, node)
+
+    def _by_rule(self, name: Any, node: dict[str, Node]) -> Any:
         if type(name) is int:
             return self._referred(name)
         if name == "parts":
@@ -108,11 +109,13 @@ class Decoder:
 
     def array(self, entries: Node) -> list[Node]:
         """Return the nodes of an array field, gathered where it goes on on other lines."""
-        return self._expect(list, self.entries(entries))
+        array: list[Node] = self._expect(list, self.entries(entries))
+        return array
 
     def object(self, entries: Node) -> dict[str, Node]:
         """Return the nodes of an object field, gathered where it goes on on other lines."""
-        return self._expect(dict, self.entries(entries))
+        found: dict[str, Node] = self._expect(dict, self.entries(entries))
+        return found
 
     def entries(self, node: Node) -> Node:
         """Return an array or object of nodes, gathered where it goes on on other lines."""
@@ -219,7 +222,9 @@ class Decoder:
     def again(self, node: Node) -> Any:
         """Decode a node that is being decoded already, whose parts exist by now."""
         if self._nesting >= DEEPEST:
-            raise DamagedRecordError(f"{self.record.place}: the record holds something in itself in a way no object can.")
+            raise DamagedRecordError(
+                f"{self.record.place}: the record holds something in itself in a way no object can."
+            )
         self._nesting += 1
         made = self.decode(node)
         self._nesting -= 1
@@ -239,6 +244,8 @@ def references_below(record: Record, node: Node) -> list[int]:
                 lines.append(node["$"])
                 continue
             parts = [inner for inner in (node, *node.values()) if is_parts(inner)]
-            lines.extend(reference for inner in parts for line, _ in inner["lines"] for reference in record.references(line))
+            lines.extend(
+                reference for inner in parts for line, _ in inner["lines"] for reference in record.references(line)
+            )
         waiting.extend(reversed([holder[key] for holder, key in slots(node)]))
     return lines

@@ -47,7 +47,7 @@ class RecordStore(Protocol):
     def read_text(self) -> bytes: ...
     def write_text(self, text: bytes) -> None: ...
     def read_buffers(self) -> np.ndarray[Any, Any]: ...
-    def write_buffers(self, buffers: np.ndarray[Any, Any] | None) -> None: ...
+    def write_buffers(self, buffers: np.ndarray[Any, Any]) -> None: ...
     def read_array(self, name: str) -> np.ndarray[Any, Any]: ...
     def write_array(self, name: str, array: np.ndarray[Any, Any]) -> None: ...
     def delete_array(self, name: str) -> None: ...
@@ -166,18 +166,16 @@ class Record:
 
     def references(self, line: int) -> list[int]:
         """The lines that a line and its parts refer to, in their order."""
-        text = self.raw(line)
-        lines = [int(number) for number in _REFERENCE.findall(text)]
-        for part in self.parts(line):
-            lines.extend(self.references(part))
-        return lines
+        texts = map(self.raw, [line, *self.parts(line)])
+        return [int(number) for text in texts for number in _REFERENCE.findall(text)]
 
     def parts(self, line: int) -> list[int]:
-        """The lines on which long lists and objects of this line go on."""
+        """The lines on which long lists and objects of this line go on, and on which those go on."""
         text = self.raw(line)
         if b'{"$":"parts",' not in text:
             return []
-        return [int(number) for lines in _PARTS.findall(text) for number in _PART.findall(lines)]
+        direct = [int(number) for lines in _PARTS.findall(text) for number in _PART.findall(lines)]
+        return [line for part in direct for line in (part, *self.parts(part))]
 
     @property
     def changed(self) -> bool:
@@ -229,7 +227,7 @@ class Record:
     def _all_bytes(self) -> bytearray | memoryview:
         if self._buffers is None:
             assert self.store is not None
-            self._buffers = memoryview(np.ascontiguousarray(self.store.read_buffers())).cast("B")
+            self._buffers = self.store.read_buffers().reshape(-1).view(np.uint8).data
         return self._buffers
 
     def bytes_at(self, at: Any) -> memoryview:

@@ -32,10 +32,8 @@ def lay_out(record: Record, root: Node, shared: set[int], deep: set[int], root_l
         The line of the root where it has one; without it the node is returned,
         to be put into an existing line, or a reference to its line.
     """
-    if shared or deep:
-        root = _put_apart(record, root, shared, deep, root_line)
-    else:
-        root = shorten(record, root)
+    apart = shared or deep
+    root = _put_apart(record, root, shared, deep, root_line) if apart else shorten(record, root)
     if root_line is not None:
         record.replace(root_line, root)
     return root
@@ -70,14 +68,14 @@ def _refer(record: Record, start: Node, apart: set[int], lines: dict[int, int]) 
     while walk:
         inner: list[Node] = []
         for holder, key in slots(walk.pop()):
-            node = holder[key]  # type: ignore[index]
+            node = holder[key]
             if not is_container(node):
                 continue
             if id(node) in apart:
                 if id(node) not in lines:
                     lines[id(node)] = record.new_line(node)
                     new.append(node)
-                holder[key] = reference(lines[id(node)])  # type: ignore[index]
+                holder[key] = reference(lines[id(node)])
             else:
                 inner.append(node)
         walk.extend(reversed(inner))
@@ -117,15 +115,15 @@ def shorten(record: Record, node: Node) -> Node:
 
 def _shortened(record: Record, node: Node) -> Node:
     for holder, key in list(slots(node)):
-        child = holder[key]  # type: ignore[index]
+        child = holder[key]
         if _is_long(child):
             if is_container(child):
                 child = _shortened(record, child)
             if _is_long(child, LINE_BYTES // 4):
                 child = reference(record.new_line(child))
-            holder[key] = child  # type: ignore[index]
+            holder[key] = child
     for holder, key in long_fields(node):
-        holder[key] = _in_parts(record, holder[key])  # type: ignore[index]
+        holder[key] = _in_parts(record, holder[key])
     return node if type(node) is dict and "$" in node else _in_parts(record, node)
 
 

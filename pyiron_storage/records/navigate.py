@@ -99,7 +99,8 @@ def step(place: Place, part: str, done: list[str], file: str) -> Place:
         names = parts.names()
     if not names and is_value(place):
         raise NotAContainerError(
-            f"{file}: {join(done) or 'this'} is a {type_name(place)} and has no parts, so {escape(part)!r} is not in it."
+            f"{file}: {join(done) or 'this'} is a {type_name(place)} and has no parts, so {escape(part)!r} is not "
+            "in it."
         )
     raise not_found(part, join(done), names, file)
 

@@ -270,9 +270,8 @@ class ObjectParts(Parts):
                     inner._remove(part)
                     entry[1] -= 1
                     break
-        else:
-            if is_container(node.pop(part)):
-                self.place.record.drop()
+        elif is_container(node.pop(part)):
+            self.place.record.drop()
         self.place.record.touch(self.place.line)
 
 
@@ -293,7 +292,7 @@ class PairParts(Parts):
     def places(self) -> Iterator[tuple[str, Place]]:
         return ((key_part(place.record, place.node[0]), place.inner(1)) for place in self.pairs.each())
 
-    def keys(self) -> Iterator[Place]:
+    def key_places(self) -> Iterator[Place]:
         """The place of every key."""
         return (place.inner(0) for place in self.pairs.each())
 
@@ -341,13 +340,13 @@ class DictParts(Parts):
     def key_nodes(self) -> Iterator[Node]:
         """The nodes of the keys."""
         parts = self._parts()
-        return (place.node for place in parts.keys()) if isinstance(parts, PairParts) else iter(parts.names())
+        return (place.node for place in parts.key_places()) if isinstance(parts, PairParts) else iter(parts.names())
 
     def find(self, part: str) -> Place:
         return self._parts().find(part)
 
     def put(self, part: str, node: Node) -> None:
-        self.put_key(part, node if type(part) is str else None, node)
+        self.put_key(part, key_of(part), node)
 
     def put_key(self, part: str, key: Node, node: Node) -> None:
         """Put a value under a key that may be new; `key` is its node."""

@@ -8,7 +8,7 @@ lines can be laid out, copied and searched without knowing any rule.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from pyiron_storage.paths import ReservedPart
 from pyiron_storage.records.document import Node
@@ -24,7 +24,7 @@ SINGLE: Final = ("state", "slots", "kwargs", "function", "setter", "value")
 OWN: Final = ("state", "nodes", "items", "pairs")
 """Fields whose parts are reached by their own names in a path."""
 
-Slot = tuple[Node, object]
+Slot = tuple[Node, Any]
 """A container of the document and the key in it under which a node stands."""
 
 
@@ -81,7 +81,7 @@ def path_to(root: Node, wanted: Node) -> list[str]:
             return list(path)
         if id(node) not in seen:
             seen.add(id(node))
-            waiting.extend((holder[key], path + _step(node, holder, key)) for holder, key in slots(node))  # type: ignore[index]
+            waiting.extend((holder[key], path + _step(node, holder, key)) for holder, key in slots(node))
     return []
 
 

@@ -81,7 +81,7 @@ class View:
     def __reduce__(self) -> Any:
         return _the_same, (self.to_object(),)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:  # noqa: FBT001
         return np.array(self.to_object(), dtype=dtype)
 
     def __eq__(self, other: object) -> bool:
@@ -167,14 +167,14 @@ class View:
             return Decoder(followed.record).at(followed)
         return make_view(self._source, (*self._path, *path), followed)
 
-    def _put(self, path: list[str] | tuple[str, ...], value: Any, put: Callable[[Parts, Node], None]) -> None:
-        """Encode a value for the container at a path and let `put` put it there."""
+    def _put(self, path: list[str], name: str, value: Any, put: Callable[[Parts, Node], None]) -> None:
+        """Encode a value for the container at a path and let `put` put it there; `name` is for messages."""
         with self._source.changing():
             place = find(self._place(), path, self._full_path(), self._source.file).follow()
             parts = parts_of(place)
             self._refuse_fixed(parts, place)
             try:
-                node = self._encoder(place, path).part(value)
+                node = self._encoder(place, [*path, name]).part(value)
             except NotStorableError:
                 place.record.drop()
                 raise
@@ -201,7 +201,7 @@ class View:
                     "to be replaced, and it cannot be added."
                 ) from None
 
-        self._put(path[:-1], value, put)
+        self._put(list(path[:-1]), path[-1], value, put)
 
     def _delete_path(self, path: list[str] | tuple[str, ...]) -> None:
         with self._source.changing():
@@ -216,7 +216,7 @@ class View:
             f"{self._source.file}: {self.path!r} is a view, and this needs the plain thing: use view.to_object()."
         )
 
-    __add__ = __radd__ = __mul__ = __rmul__ = __lt__ = __gt__ = __le__ = __ge__ = __call__ = _no_operator
+    __add__ = __radd__ = __mul__ = __rmul__ = __call__ = _no_operator
 
 
 def put_part(parts: Parts, part: str, node: Node) -> None:
@@ -244,7 +244,7 @@ class _Keyed(View):
     def _resolve(self, key: Any) -> list[str]:
         """The way to a key: the exact key where it is there, else the path that it spells."""
         part = self._part(key)
-        if type(part) is not str or "/" not in part and "~" not in part:
+        if type(part) is not str or ("/" not in part and "~" not in part):
             return [part]
         try:
             self._parts().find(part)
@@ -260,7 +260,7 @@ class _Keyed(View):
         if len(path) > 1 or type(key) is str:
             self._set_path(path, value)
         else:
-            self._put([], value, lambda parts, node: self._put_key(parts, path[0], key, node))
+            self._put([], path[0], value, lambda parts, node: self._put_key(parts, path[0], key, node))
 
     def _put_key(self, parts: Parts, part: str, key: Any, node: Node) -> None:
         if not isinstance(parts, DictParts):
@@ -311,7 +311,7 @@ class DictView(_Keyed, MutableMapping[Any, Any]):
     def __ror__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
         return _plain(other) | self.to_object()  # type: ignore[no-any-return]
 
-    def __ior__(self, other: Mapping[Any, Any]) -> DictView:  # type: ignore[misc, override]
+    def __ior__(self, other: Mapping[Any, Any]) -> DictView:
         self.update(other)
         return self
 
@@ -375,7 +375,7 @@ class ListView(_Indexed, MutableSequence[Any]):
             self._set_path(split(index), value)
         else:
             i = self._index(self._array(), index)
-            self._put([], value, lambda parts, node: parts.put(str(i), node))
+            self._put([], str(i), value, lambda parts, node: parts.put(str(i), node))
 
     def _rearrange(self, wanted: list[Any]) -> None:
         """Replace a slice: take out what goes, then put in what is new."""
@@ -407,7 +407,7 @@ class ListView(_Indexed, MutableSequence[Any]):
             i = max(0, index + len(parts)) if index < 0 else min(index, len(parts))
             parts.insert(i, node)
 
-        self._put([], value, put)
+        self._put([], str(index), value, put)
 
 
 class _Kept:

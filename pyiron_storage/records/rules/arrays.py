@@ -80,7 +80,7 @@ def put_bytes(node: dict[str, Node], array: Array, encoder: Encoder) -> None:
 def plain_elements(array: Array) -> Array:
     """The same bytes as an array of numbers, with one axis more where an element is several."""
     kind = array.dtype.kind
-    if kind in "biufc" and array.dtype.itemsize <= 16 and array.dtype != np.longdouble and array.dtype != np.clongdouble:
+    if kind in "biufc" and array.dtype.itemsize <= 16 and array.dtype not in (np.longdouble, np.clongdouble):
         return array
     if kind in "mM":
         return array.view(array.dtype.str[0] + "i8")
@@ -108,9 +108,9 @@ def take_bytes(node: dict[str, Node], decoder: Decoder, dtype: np.dtype[Any], sh
 
 
 class ArrayRule(Rule):
-    """``{"$":"array","dtype":...,"shape":[...],"at":...}``, or ``native``; ``"order":"F"`` where columns are contiguous.
+    """``{"$":"array","dtype":...,"shape":[...],"at":...}``, or ``native``.
 
-    With ``items`` instead of bytes for an array of objects.
+    ``"order":"F"`` where columns are contiguous. With ``items`` instead of bytes for an array of objects.
     """
 
     name = "array"
@@ -148,7 +148,9 @@ class ArrayRule(Rule):
             if math.prod(shape) != len(decoder.array(node["items"])):
                 raise DamagedRecordError(f"{decoder.record.place}: an array of shape {shape} has too few items.")
             return np.empty(shape, object, order="F" if fortran else "C")
-        array = take_bytes(node, decoder, read_dtype(node["dtype"], decoder.record.place), shape[::-1] if fortran else shape)
+        array = take_bytes(
+            node, decoder, read_dtype(node["dtype"], decoder.record.place), shape[::-1] if fortran else shape
+        )
         return array.T if fortran else array
 
     def _shape(self, node: Node, decoder: Decoder) -> tuple[int, ...]:

@@ -17,7 +17,6 @@ from pyiron_storage.records.parts import ArrayParts, DictParts, Parts, Place, ke
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.values import all_plain, is_text
 
-
 _COLLECTIONS = (list, tuple, set, frozenset)
 
 
@@ -29,7 +28,7 @@ def fill_items(nodes: list[Node], items: Iterable[Any], encoder: Encoder) -> Non
     encode = encoder.encode
     try:
         for item in items:
-            nodes.append(encode(item))
+            nodes.append(encode(item))  # noqa: PERF401  their number says which item was refused
     except Refusal as refusal:
         refusal.parts.append(str(len(nodes)))
         raise

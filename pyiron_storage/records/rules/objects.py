@@ -63,7 +63,7 @@ class ObjectRule(Rule):
         cls = decoder.type(node.get("type"))
         if not isinstance(cls, type):
             raise CannotImportError(f"{decoder.record.place}: {cls!r} is no class, but an object of it is stored.")
-        return cls.__new__(cls)
+        return cls.__new__(cls)  # type: ignore[call-overload]
 
     def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
         state = decoder.decode(node.get("state"))
@@ -118,12 +118,15 @@ class NewRule(CallRule):
 # -- taking apart ------------------------------------------------------------
 
 
+_BASE: Any = object
+
+
 def is_plain(cls: type, obj: Any) -> bool:
     """Whether objects of a class are their attributes and nothing else, by the pickle protocol's own hooks."""
     return (
-        cls.__reduce_ex__ is object.__reduce_ex__  # type: ignore[comparison-overlap]
-        and cls.__reduce__ is object.__reduce__  # type: ignore[comparison-overlap]
-        and cls.__getstate__ is object.__getstate__  # type: ignore[comparison-overlap, attr-defined]
+        cls.__reduce_ex__ is _BASE.__reduce_ex__
+        and cls.__reduce__ is _BASE.__reduce__
+        and cls.__getstate__ is _BASE.__getstate__
         and cls not in copyreg.dispatch_table
         and not hasattr(cls, "__getnewargs__")
         and not hasattr(cls, "__getnewargs_ex__")
@@ -166,7 +169,9 @@ def _reduce(obj: Any, encoder: Encoder) -> Any:
     except Exception as error:
         raise encoder.refusal(obj, f"{error}.") from error
     if not isinstance(reduced, str) and not (isinstance(reduced, tuple) and 2 <= len(reduced) <= 6):
-        raise encoder.refusal(obj, f"its __reduce__ gave {type(reduced).__name__}, neither a str nor a tuple of 2 to 6.")
+        raise encoder.refusal(
+            obj, f"its __reduce__ gave {type(reduced).__name__}, neither a str nor a tuple of 2 to 6."
+        )
     encoder.keep(reduced)
     return reduced
 

@@ -136,7 +136,7 @@ def _sum_of_floats(values: Collection[Any], types: set[type]) -> float:
 
 
 def _fit(values: list[int]) -> bool:
-    return SMALLEST <= min(values) and max(values) <= LARGEST
+    return min(values) >= SMALLEST and max(values) <= LARGEST
 
 
 REGISTRY.add(PlainRule(), type(None), bool)
