@@ -150,7 +150,7 @@ def open_storage(
         The file or directory.
     mode : {"a", "r", "w", "x"}
         ``"a"`` reads and writes, and makes the file at the first write; ``"r"``
-        reads; ``"w"`` begins anew at the first write; ``"x"`` wants a new file.
+        reads; ``"w"`` begins with an empty one; ``"x"`` wants that there is none yet.
     backend : str or Backend, optional
         The back-end where the suffix does not say it.
     **options

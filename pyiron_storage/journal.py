@@ -158,8 +158,13 @@ class JournaledFile:
     def close(self) -> None:
         """Close the file; a new one that was never committed disappears."""
         os.close(self._file)
+        self._file = -1
         if self._aside is not None and os.getpid() == self._opener:
             self._aside.unlink(missing_ok=True)
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", -1) >= 0:
+            self.close()
 
 
 def _write_all(file: int, view: memoryview, position: int) -> None:

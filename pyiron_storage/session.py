@@ -27,8 +27,27 @@ class Resource(Protocol):
     def _close(self) -> None: ...
 
 
+class Shared:
+    """What all handles on one file in this process share.
+
+    Attributes
+    ----------
+    records
+        The parsed records, by location.
+    depth
+        How many transactions are open, one in the other.
+    doomed
+        Whether the outermost of them can only be rolled back.
+    """
+
+    def __init__(self) -> None:
+        self.records: dict[Location, Record] = {}
+        self.depth = 0
+        self.doomed = False
+
+
 class Session:
-    """The shared state of one open storage.
+    """One handle on an open storage: what its root and all its groups share.
 
     Parameters
     ----------
@@ -36,30 +55,39 @@ class Session:
         The root group, whose ``_begin``, ``_commit``, ``_rollback`` and ``_close`` are called.
     file
         The file or directory, for messages.
+    shared
+        What other handles on the same file share with this one.
     read_only
         Whether writing is refused.
     options
         Defaults of this storage for storing and loading, such as ``cloudpickle_fallback``.
     """
 
-    def __init__(self, root: Resource, file: str, *, read_only: bool = False, options: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        root: Resource,
+        file: str,
+        *,
+        shared: Shared | None = None,
+        read_only: bool = False,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         self.root = root
         self.file = file
         self.read_only = read_only
         self.options = dict(options or {})
         self.closed = False
-        self.records: dict[Location, Record] = {}
-        self._depth = 0
-        self._doomed = False
+        self._shared = shared or Shared()
+
+    @property
+    def records(self) -> dict[Location, Record]:
+        """The parsed records, by location."""
+        return self._shared.records
 
     def check_open(self) -> None:
         """Raise where the storage was closed."""
         if self.closed:
             raise StorageClosedError(f"{self.file}: the storage was closed. Open it again with open_storage().")
-
-    @property
-    def in_transaction(self) -> bool:
-        return self._depth > 0
 
     @contextmanager
     def transaction(self, *, explicit: bool = False) -> Iterator[None]:
@@ -67,24 +95,25 @@ class Session:
         self.check_open()
         if self.read_only:
             raise ReadOnlyError(f"{self.file}: the storage was opened for reading. Open it with mode 'a' to change it.")
-        if self._depth == 0:
-            self._doomed = False
+        shared = self._shared
+        if shared.depth == 0:
+            shared.doomed = False
             self.root._begin()
-        self._depth += 1
+        shared.depth += 1
         try:
             yield
         except BaseException as error:
-            self._doomed |= explicit or not isinstance(error, StorageError)
-            self._depth -= 1
-            if self._depth == 0:
+            shared.doomed |= explicit or not isinstance(error, StorageError)
+            shared.depth -= 1
+            if shared.depth == 0:
                 self.rollback()
             raise
-        self._depth -= 1
-        if self._depth == 0:
+        shared.depth -= 1
+        if shared.depth == 0:
             self._finish()
 
     def _finish(self) -> None:
-        if self._doomed:
+        if self._shared.doomed:
             self.rollback()
             raise TransactionError(
                 f"{self.file}: a change inside this transaction failed half-way, so all of it was taken back."
@@ -112,5 +141,4 @@ class Session:
         """Close the storage; a second time does nothing."""
         if not self.closed:
             self.closed = True
-            self.records.clear()
             self.root._close()

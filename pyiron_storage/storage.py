@@ -32,7 +32,7 @@ from pyiron_storage.records.names import import_type
 from pyiron_storage.records.navigate import NodeInfo, is_value, walk
 from pyiron_storage.records.parts import Place
 from pyiron_storage.records.views import View, make_view
-from pyiron_storage.session import Location, Session
+from pyiron_storage.session import Location, Session, Shared
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
 """What a back-end may store natively, by exact type."""
@@ -198,6 +198,16 @@ class GenericStorage(MutableMapping[str, Any], ABC):
     def _info(self, name: Name) -> NodeInfo:
         """Say what a native node is."""
         return value_info(self[name])
+
+    def _start(self, file: str, *, shared: Shared | None = None, read_only: bool = False, **options: Any) -> None:
+        """Say, in the constructor of a root, which file it is and what was asked for."""
+        self._own_session = Session(self, file, shared=shared, read_only=read_only, options=options)
+
+    def _begin_anew(self, clear: Callable[[], None]) -> None:
+        """Let `clear` empty the storage, as a transaction."""
+        with self._session.transaction():
+            self._session.records.clear()
+            clear()
 
     # -- reading -------------------------------------------------------------------
 

@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t
 
-from pyiron_storage.backends.opening import checked_path, read_only
+from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
 from pyiron_storage.errors import DamagedRecordError, FileKindError
 from pyiron_storage.journal import JournaledFile
 from pyiron_storage.records.navigate import NodeInfo
-from pyiron_storage.session import Location, Session
+from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage, Name
 
 Array = np.ndarray[Any, Any]
@@ -40,7 +40,7 @@ class HDF5Storage(GenericStorage):
         The file.
     mode : {"a", "r", "w", "x"}
         ``"a"`` reads and writes and creates the file at the first write, ``"r"``
-        reads, ``"w"`` begins anew, ``"x"`` wants a file that does not exist yet.
+        reads, ``"w"`` begins with an empty file, ``"x"`` wants that there is none yet.
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
 
@@ -55,11 +55,13 @@ class HDF5Storage(GenericStorage):
 
     def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
         path = checked_path(filename, mode, is_kind=is_hdf5, kind="an HDF5 file")
-        self._file = HDF5File(path, anew=mode == "w")
+        self._file = open_file(HDF5File, path)
         self._names: Location = ()
-        self._own_session = Session(
-            self, str(path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
+        self._start(
+            str(path), shared=self._file.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
         )
+        if begins_anew(mode):
+            self._begin_anew(self._file.clear)
 
     def _inside(self, name: str) -> HDF5Storage:
         group = HDF5Storage.__new__(HDF5Storage)
@@ -160,7 +162,7 @@ class HDF5Storage(GenericStorage):
         self._file.rollback()
 
     def _close(self) -> None:
-        self._file.close()
+        self._file.release()
 
     # -- HDF5 ------------------------------------------------------------------------------
 
@@ -184,20 +186,17 @@ class HDF5Storage(GenericStorage):
         return f"{self._file.path}: {'/'.join((*self._names, name))}"
 
 
-class HDF5File:
-    """The open HDF5 file that all groups of a storage share; opened when it is first used.
+class HDF5File(OpenFile):
+    """The open HDF5 file that all handles and groups share; opened when it is first used.
 
     Parameters
     ----------
     path
         The file.
-    anew
-        Whether what the file has now is dropped at the first write.
     """
 
-    def __init__(self, path: Path, *, anew: bool) -> None:
-        self.path = path
-        self._anew = anew
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._file: JournaledFile | None = None
         self._hdf5: Any = None
         self._writing = False
@@ -206,7 +205,7 @@ class HDF5File:
     @property
     def exists(self) -> bool:
         """Whether there is anything to read."""
-        return self._hdf5 is not None or (self.path.exists() and not self._anew)
+        return self._hdf5 is not None or self.path.exists()
 
     def group(self, names: Location) -> h5g.GroupID:
         """Return the HDF5 group at a location.
@@ -233,6 +232,11 @@ class HDF5File:
             self._shut()
             self._open(writing=True)
 
+    def clear(self) -> None:
+        """Begin a new file, which takes the place of the old one at the commit."""
+        self._shut()
+        self._open(writing=True, anew=True)
+
     def commit(self) -> None:
         """Make all changes since the last commit last."""
         assert self._file is not None
@@ -255,12 +259,8 @@ class HDF5File:
                 self._file.commit()
         self._shut()
 
-    def _open(self, *, writing: bool) -> None:
-        if writing and self._anew:
-            self._file = JournaledFile(self.path, writable=True, anew=True)
-            self._anew = False
-        else:
-            self._file = JournaledFile(self.path, writable=writing)
+    def _open(self, *, writing: bool, anew: bool = False) -> None:
+        self._file = JournaledFile(self.path, writable=writing, anew=anew)
         try:
             self._hdf5 = _open_hdf5(self._file, writing=writing)
         except OSError as error:

@@ -22,11 +22,11 @@ import numpy as np
 import orjson
 
 from pyiron_storage.backends.json_values import Array, array_header, dtype_of, from_json, to_json
-from pyiron_storage.backends.opening import checked_path, read_only
+from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
 from pyiron_storage.backends.replacing import replace_file
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
 from pyiron_storage.records.navigate import NodeInfo
-from pyiron_storage.session import Location, Session
+from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage, Name
 
 FORMAT: Final = 1
@@ -60,11 +60,13 @@ class JSONStorage(GenericStorage):
 
     def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
         path = checked_path(filename, mode, is_kind=is_json_directory, kind="a directory with a group.json")
-        self._tree = DirectoryTree(path, anew=mode == "w")
+        self._tree = open_file(DirectoryTree, path)
         self._names: Location = ()
-        self._own_session = Session(
-            self, str(path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
+        self._start(
+            str(path), shared=self._tree.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
         )
+        if begins_anew(mode):
+            self._begin_anew(self._tree.clear)
 
     def _inside(self, name: str) -> JSONStorage:
         group = JSONStorage.__new__(JSONStorage)
@@ -127,27 +129,31 @@ class JSONStorage(GenericStorage):
     def _rollback(self) -> None:
         self._tree.rollback()
 
+    def _close(self) -> None:
+        self._tree.release()
+
 
 def is_json_directory(path: Path) -> bool:
     """Whether a path is a directory that is a storage, or empty."""
     return path.is_dir() and ((path / GROUP_FILE).is_file() or not any(path.iterdir()))
 
 
-class DirectoryTree:
+class DirectoryTree(OpenFile):
     """The directories of one storage, each read when it is first used.
 
     Parameters
     ----------
     path
         The directory of the root.
-    anew
-        Whether what is there now is dropped at the first commit.
     """
 
-    def __init__(self, path: Path, *, anew: bool) -> None:
-        self.path = path
-        self._anew = anew
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._groups: dict[Location, Directory] = {}
+
+    def clear(self) -> None:
+        """Begin with an empty root, which takes the place of the old one at the commit."""
+        self._groups = {(): Directory(self.path, fresh=True)}
 
     def group(self, names: Location) -> Directory:
         """Return the directory of a group.
@@ -158,11 +164,8 @@ class DirectoryTree:
             If it is gone.
         """
         if names not in self._groups:
-            if names:
-                above = self.group(names[:-1])
-                self._groups[names] = Directory(above.path / above.groups[names[-1]])
-            else:
-                self._groups[names] = Directory(self.path, fresh=self._anew)
+            above = self.group(names[:-1]) if names else None
+            self._groups[names] = Directory(above.path / above.groups[names[-1]] if above else self.path)
         return self._groups[names]
 
     def make(self, above: Location, name: str) -> None:
@@ -185,7 +188,6 @@ class DirectoryTree:
         changed = [group for _, group in sorted(self._groups.items(), key=lambda item: -len(item[0])) if group.changed]
         for group in changed:
             group.save()
-        self._anew = False
         for group in changed:
             group.sweep()
 

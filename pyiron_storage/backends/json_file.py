@@ -11,11 +11,10 @@ import orjson
 
 from pyiron_storage.backends.json_values import from_json, to_json
 from pyiron_storage.backends.memory import MemoryStorage, SharedTree, Tree
-from pyiron_storage.backends.opening import checked_path, read_only
+from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
 from pyiron_storage.backends.replacing import replace_file
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
 from pyiron_storage.records.document import MAGIC
-from pyiron_storage.session import Session
 
 FORMAT: Final = 1
 
@@ -41,32 +40,47 @@ class JSONFileStorage(MemoryStorage):
     """
 
     def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
-        self._path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
-        tree = self._read() if mode != "w" and self._path.exists() else {}
-        self._become(SharedTree(tree), ())
-        self._own_session = Session(
-            self, str(self._path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
+        path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
+        self._file = open_file(JSONFile, path)
+        self._become(self._file.tree(anew=mode == "w"), ())
+        self._start(
+            str(path), shared=self._file.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
         )
-
-    def _read(self) -> Tree:
-        try:
-            content = orjson.loads(self._path.read_bytes())
-        except orjson.JSONDecodeError as error:
-            raise FileKindError(f"{self._path}: the file is not JSON: {error}.") from error
-        version = content.get("pyiron_storage") if type(content) is dict else None
-        if type(version) is not int or content.get("kind") != "file":
-            raise FileKindError(f"{self._path}: the file is JSON, but no storage of pyiron_storage.")
-        if version > FORMAT:
-            raise FormatVersionError(
-                f"{self._path}: format version {version} is later than {FORMAT}, which is known here."
-            )
-        return _tree(content, str(self._path))
+        if begins_anew(mode):
+            self._begin_anew(self._shared.clear)
 
     def _commit(self) -> None:
         content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._shared.root)}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        replace_file(self._path, lambda file: file.write(text))
+        replace_file(self._file.path, lambda file: file.write(text))
         super()._commit()
+
+    def _close(self) -> None:
+        self._file.release()
+
+
+class JSONFile(OpenFile):
+    """The open file that all handles share, read when it is first used."""
+
+    _tree: SharedTree | None = None
+
+    def tree(self, *, anew: bool) -> SharedTree:
+        """Return what is in the file; nothing where it begins anew."""
+        if self._tree is None:
+            self._tree = SharedTree(self._read() if self.path.exists() and not anew else {})
+        return self._tree
+
+    def _read(self) -> Tree:
+        try:
+            content = orjson.loads(self.path.read_bytes())
+        except orjson.JSONDecodeError as error:
+            raise FileKindError(f"{self.path}: the file is not JSON: {error}.") from error
+        version = content.get("pyiron_storage") if type(content) is dict else None
+        if type(version) is not int or content.get("kind") != "file":
+            raise FileKindError(f"{self.path}: the file is JSON, but no storage of pyiron_storage.")
+        if version > FORMAT:
+            raise FormatVersionError(f"{self.path}: format version {version} is later than {FORMAT}, known here.")
+        return _tree(content, str(self.path))
 
 
 def _content(tree: Tree) -> dict[str, Any]:

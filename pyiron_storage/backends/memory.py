@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyiron_storage.backends.json_values import check_native
-from pyiron_storage.session import Location, Session
+from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
 
 Tree = dict[str, Any]
@@ -37,7 +37,7 @@ class MemoryStorage(GenericStorage):
 
     def __init__(self, *, cloudpickle_fallback: bool = True) -> None:
         self._become(SharedTree({}), ())
-        self._own_session = Session(self, "memory", options={"cloudpickle_fallback": cloudpickle_fallback})
+        self._start("memory", cloudpickle_fallback=cloudpickle_fallback)
 
     def _become(self, shared: SharedTree, names: Location) -> MemoryStorage:
         self._shared, self._names = shared, names
@@ -111,6 +111,12 @@ class SharedTree:
     def remember(self, tree: Tree, name: str) -> None:
         """Note what is about to change: all of a group where a name in it is replaced, for the order of its names."""
         self._undo.append((tree, name, dict(tree) if name in tree else None))
+
+    def clear(self) -> None:
+        """Empty the tree."""
+        for name in list(self.root):
+            self.remember(self.root, name)
+            del self.root[name]
 
     def commit(self) -> None:
         """Make the changes last."""

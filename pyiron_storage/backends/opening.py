@@ -1,13 +1,15 @@
-"""What the back-ends with files share: checking a file name and a mode before anything is opened."""
+"""What the back-ends with files share: checking name and mode, and one open file for all handles of a process."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from pyiron_storage.errors import FileKindError, StorageExistsError, StorageNotFoundError
+from pyiron_storage.session import Shared
 
 MODES: Final = ("a", "r", "w", "x")
 
@@ -15,6 +17,11 @@ MODES: Final = ("a", "r", "w", "x")
 def read_only(mode: str) -> bool:
     """Whether a mode only reads."""
     return mode == "r"
+
+
+def begins_anew(mode: str) -> bool:
+    """Whether a mode begins with an empty storage."""
+    return mode in ("w", "x")
 
 
 def checked_path(filename: Any, mode: str, *, is_kind: Callable[[Path], bool], kind: str) -> Path:
@@ -49,3 +56,39 @@ def _near(path: Path) -> str:
         return f" The folder {path.parent} does not exist either."
     beside = sorted(other.name for other in path.parent.iterdir() if other.stem == path.stem)
     return f" Beside it there is {', '.join(beside)}." if beside else " Check the name, or save something there first."
+
+
+class OpenFile:
+    """A file or directory that is open in this process: one for all handles on it.
+
+    Two handles that each kept their own idea of one file would destroy it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shared = Shared()
+        self._handles = 0
+
+    def release(self) -> None:
+        """Give one handle back; with the last one the file is closed."""
+        self._handles -= 1
+        if self._handles == 0:
+            _OPEN.pop((type(self), os.path.realpath(self.path)), None)
+            self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+_File = TypeVar("_File", bound=OpenFile)
+_OPEN: WeakValueDictionary[tuple[type, str], OpenFile] = WeakValueDictionary()
+
+
+def open_file(kind: type[_File], path: Path) -> _File:
+    """Return the open file of a path, the same for all handles of this process."""
+    key = kind, os.path.realpath(path)
+    found = _OPEN.get(key)
+    if not isinstance(found, kind):
+        found = _OPEN[key] = kind(path)
+    found._handles += 1
+    return found

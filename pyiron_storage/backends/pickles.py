@@ -21,7 +21,6 @@ from pyiron_storage.errors import (
     StorageError,
     UnsupportedOperationError,
 )
-from pyiron_storage.session import Session
 from pyiron_storage.storage import GenericStorage
 
 NODE = "object"
@@ -53,11 +52,10 @@ class PickleStorage(GenericStorage):
 
     def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
         self._path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
-        self._anew = mode == "w"
         self._pending: bytes | None = None
-        self._own_session = Session(
-            self, str(self._path), read_only=read_only(mode), options={"cloudpickle_fallback": cloudpickle_fallback}
-        )
+        self._start(str(self._path), read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback)
+        if mode == "w":
+            self._path.unlink(missing_ok=True)
 
     @property
     def name(self) -> str:
@@ -106,7 +104,7 @@ class PickleStorage(GenericStorage):
         )
 
     def list_nodes(self) -> list[str]:
-        return [NODE] if self._pending is not None or (self._path.exists() and not self._anew) else []
+        return [NODE] if self._pending is not None or self._path.exists() else []
 
     def list_groups(self) -> list[str]:
         return []
@@ -126,7 +124,7 @@ class PickleStorage(GenericStorage):
         if self._pending is not None:
             data = self._pending
             replace_file(self._path, lambda file: file.write(data))
-            self._pending, self._anew = None, False
+            self._pending = None
 
     def _rollback(self) -> None:
         self._pending = None
