@@ -8,8 +8,10 @@ the record itself, so that thousands of nested storables cost microseconds each.
 from __future__ import annotations
 
 import base64
+import copyreg
 import functools
 import importlib.metadata
+import operator
 import pickle
 import sys
 from abc import ABC, abstractmethod
@@ -24,7 +26,7 @@ from pyiron_storage.records.navigate import is_value, parts_of, rule_of
 from pyiron_storage.records.parts import ObjectParts, Parts, Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.rules.objects import type_number
-from pyiron_storage.records.views import View, make_view
+from pyiron_storage.records.views import DictView, ListView, SetView, TupleView, View, make_view
 from pyiron_storage.storage import GenericStorage, Name
 
 
@@ -67,8 +69,9 @@ class Storable(ABC):
         Parameters
         ----------
         storage : GenericStorage
-            Gives values, and lists and dicts with their real contents; of an
-            object call `to_object()`.
+            ``storage.load(name)`` gives the real thing, whatever it is. Item access
+            gives numbers, text, arrays, lists and dicts as they are, and a group for
+            another object, whose `to_object` gives it.
         version : str
             What `storage_version` was when the object was stored.
         """
@@ -146,10 +149,31 @@ def _called(cls: type, restore: Any, storage: GenericStorage, version: str) -> A
 
 def _settled(obj: Any) -> Any:
     """Put the real list or dict where a class kept what `storage[name]` gave: no restored object holds a view."""
-    for name, value in list(getattr(obj, "__dict__", {}).items()):
-        if isinstance(value, View):
-            obj.__dict__[name] = value.to_object()
+    attributes = getattr(obj, "__dict__", {})
+    attributes.update({name: _plain(value, set()) for name, value in attributes.items() if type(value) in _MAY_HOLD})
+    for slot in copyreg._slotnames(type(obj)):  # type: ignore[attr-defined]
+        if type(value := getattr(obj, slot, None)) in _MAY_HOLD:
+            setattr(obj, slot, _plain(value, set()))
     return obj
+
+
+def _plain(value: Any, seen: set[int]) -> Any:
+    """A value with the real thing for each view in it, in the same list or dict where it was one."""
+    if isinstance(value, View):
+        return value.to_object()
+    if type(value) not in _MAY_HOLD or id(value) in seen:
+        return value
+    seen.add(id(value))
+    if type(value) is tuple:
+        plain = tuple(_plain(inner, seen) for inner in value)
+        return value if all(map(operator.is_, plain, value)) else plain
+    for key, inner in list(value.items() if type(value) is dict else enumerate(value)):
+        if type(inner) in _MAY_HOLD:
+            value[key] = _plain(inner, seen)
+    return value
+
+
+_MAY_HOLD = frozenset([list, dict, tuple, ListView, DictView, TupleView, SetView])
 
 
 @functools.cache
@@ -238,6 +262,12 @@ class _Readable(GenericStorage):
     def _has_record(self) -> bool:
         return False
 
+    def _child(self, part: str) -> Any:
+        try:
+            return self[Name(part)]
+        except KeyError:
+            raise self._missing(part) from None
+
 
 class RestoringGroup(_Readable):
     """A group of a record whose object is being restored.
@@ -248,6 +278,7 @@ class RestoringGroup(_Readable):
 
     def __init__(self, decoder: Decoder, place: Place, name: str) -> None:
         self._decoder, self._place, self._name = decoder, place, name
+        self._start(place.record.place)
 
     @property
     def name(self) -> str:
@@ -257,7 +288,7 @@ class RestoringGroup(_Readable):
         place = parts_of(self._place).find(str(name)).follow()
         if is_value(place):
             return self._decoder.at(place)
-        if rule_of(place).kind in ("object", "group"):
+        if rule_of(place).kind in ("object", "group", "import"):
             return RestoringGroup(self._decoder, place, str(name))
         return make_view(_Here(place, str(name)), (), place, self._decoder)
 
@@ -290,7 +321,7 @@ class RestoringStorage(_Readable):
         if not isinstance(found, View):
             return found
         place = found._place()
-        if rule_of(place).kind in ("object", "group"):
+        if rule_of(place).kind in ("object", "group", "import"):
             return RestoringGroup(Decoder(place.record), place, str(name))
         return make_view(found._source, (), place, Decoder(place.record))
 

@@ -40,6 +40,7 @@ class Decoder:
         self._nesting = 0
         self._part_line = 0
         self._parts: dict[int, Any] = {}
+        self._kept: list[Node] = []
         self._types: dict[int, Any] = {}
 
     def root(self) -> Any:
@@ -75,7 +76,7 @@ class Decoder:
     def at(self, place: Place) -> Any:
         """Return the object at a place, followed: that of a whole line, or of a node inside one."""
         if place.container is self.record.nodes:
-            return self.line(place.line)
+            return self._referred(place.line)
         if not self._parts:
             self._part_line = place.line
         return self.part(place.node)
@@ -90,6 +91,7 @@ class Decoder:
         shell = self._shell(node) if type(node) in (list, dict) and not self._needs_first(node) else NO_SHELL
         if shell is not NO_SHELL:
             self._parts[id(node)] = shell
+            self._kept.append(node)  # an id is only unique while its node lives
         for line in self._new(references_below(self.record, node)):
             self.line(line)
         if shell is NO_SHELL:

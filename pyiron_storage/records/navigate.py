@@ -26,7 +26,7 @@ class NodeInfo:
     ----------
     kind : str
         ``"group"``, ``"value"``, ``"array"``, ``"list"``, ``"dict"``, ``"tuple"``, ``"set"``
-        or ``"object"``.
+        ``"import"`` (a class or function itself) or ``"object"``.
     type : str
         The Python type, ``"module.Class"`` for what is not built in.
     dtype : str or None
@@ -115,7 +115,7 @@ def type_name(place: Place) -> str:
     rule, node = rule_of(place), place.node
     if type(node) is dict and type(node.get("type")) is int:
         name: str = place.record.type_entry(node["type"])["name"]
-        return name.replace(":", ".") if rule.name != "import" else f"import {name}"
+        return name.replace(":", ".")
     if rule.name in ("array", "scalar", "dtype"):
         return {"array": "numpy.ndarray", "scalar": "numpy.generic", "dtype": "numpy.dtype"}[rule.name]
     return type(node).__name__ if rule.name == "plain" else rule.name
@@ -147,7 +147,7 @@ def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:
 
 def walk(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, NodeInfo]]:
     """Yield the path and the info of a place and of everything below it; what is shared is entered once."""
-    seen: dict[tuple[int, int], str] = {}
+    seen = {(id(place.record), place.line): join(path)} if place.container is place.record.nodes else {}
     waiting: list[tuple[tuple[str, ...], Place]] = [(path, place)]
     while waiting:
         path, place = waiting.pop()

@@ -52,6 +52,18 @@ class View:
     decoder
         While an object is being restored: what restores its parts, so that items
         come out as the real things.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> storage = ps.MemoryStorage()
+    >>> storage["run"] = {"steps": [1, 2], "cell": (3.6, 3.6)}
+    >>> view = storage["run/steps"]
+    >>> view.append(3)
+    >>> view, view == [1, 2, 3]
+    (<view of list with 3 parts at 'run/steps'; .to_object() gives the real thing>, True)
+    >>> storage["run"].to_object()
+    {'steps': [1, 2, 3], 'cell': (3.6, 3.6)}
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -491,6 +503,7 @@ VIEWS: dict[str, type[View]] = {
     "set": SetView,
     "group": ObjectView,
     "object": ObjectView,
+    "import": ObjectView,
 }
 """The view of each kind."""
 

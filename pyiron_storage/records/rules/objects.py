@@ -31,6 +31,7 @@ class ImportRule(Rule):
     """``{"$":"import","type":n}``: entry ``n`` of the header's types itself."""
 
     name = "import"
+    kind = "import"
 
     def encode(self, obj: Any, encoder: Encoder) -> Node:
         return {"$": "import", "type": type_number(obj, encoder)}
