@@ -42,9 +42,11 @@ from pyiron_storage.errors import (
     ViewAttributeError,
     ViewError,
 )
+from pyiron_storage.ready_made import HasHDFAdapaterMixin, ListStorable, PickleStorable
 from pyiron_storage.records.navigate import NodeInfo
-from pyiron_storage.records.views import DictView, ListView, ObjectView, SetView, TupleView, View
-from pyiron_storage.storable import HasHDFAdapaterMixin, ListStorable, PickleStorable, Storable
+from pyiron_storage.records.view_kinds import DictView, ListView, ObjectView, SetView, TupleView
+from pyiron_storage.records.views import View
+from pyiron_storage.storable import Storable
 from pyiron_storage.storage import GenericStorage
 
 __version__ = "0.1.0"

@@ -45,6 +45,12 @@ class ReservedPart(str):
         return hash(("~", str(self)))
 
 
+class Name(str):
+    """One plain, checked name: what a back-end's own methods are called with."""
+
+    __slots__ = ()
+
+
 def split(path: str) -> list[str]:
     """Split a path into its parts, unescaped; a leading ``/`` is ignored.
 

@@ -1,4 +1,4 @@
-"""Classes that put themselves away: `Storable` and its ready-made kinds.
+"""Classes that put themselves away: `Storable`.
 
 The model and the names are tinybase's.  A class implements ``_store`` and
 ``_restore``; ``storage["wf"] = workflow`` calls them with a group that is made of
@@ -7,27 +7,25 @@ the record itself, so that thousands of nested storables cost microseconds each.
 
 from __future__ import annotations
 
-import base64
 import copyreg
 import functools
 import importlib.metadata
 import operator
-import pickle
 import sys
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any
 
-from pyiron_storage.errors import NoObjectError, NotStorableError, RestoreError, StorageError
-from pyiron_storage.paths import check_name, split
+from pyiron_storage.errors import NoObjectError, RestoreError, StorageError
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
-from pyiron_storage.records.encoder import Encoder, Refusal
-from pyiron_storage.records.navigate import is_value, parts_of, rule_of
-from pyiron_storage.records.parts import ObjectParts, Parts, Place
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.parts import ObjectParts, Parts
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
-from pyiron_storage.records.rules.objects import type_number
-from pyiron_storage.records.views import DictView, ListView, SetView, TupleView, View, make_view
-from pyiron_storage.storage import GenericStorage, Name
+from pyiron_storage.records.view_kinds import DictView, ListView, SetView, TupleView
+from pyiron_storage.records.views import View
+from pyiron_storage.storable_groups import RestoringGroup, RestoringStorage, StoringGroup
+from pyiron_storage.storage import GenericStorage
 
 
 class Storable(ABC):
@@ -186,176 +184,6 @@ def version_of(module: str) -> str:
         return str(getattr(sys.modules.get(package), "__version__", "0"))
 
 
-# -- the groups that classes store into and restore from ---------------------------
-
-
-class StoringGroup(GenericStorage):
-    """The group of a record that is being made: what is put here becomes nodes of the record."""
-
-    def __init__(self, encoder: Encoder, node: dict[str, Node], name: str) -> None:
-        self._encoder, self._node, self._name = encoder, node, name
-        self._values: dict[str, Any] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def _set(self, name: str, value: Any) -> None:
-        self._encoder.hint = name
-        self._node["nodes"][str(name)] = self._encoder.encode(value)
-        self._values[str(name)] = value
-
-    def __setitem__(self, path: str, value: Any) -> None:
-        parts = split(path)
-        group: StoringGroup = self
-        for part in map(check_name, parts[:-1]):
-            group = group.create_group(Name(part))
-        try:
-            group._set(check_name(parts[-1]), value)
-        except Refusal as refusal:
-            refusal.parts.extend(reversed(parts))
-            raise
-
-    def __delitem__(self, name: str) -> None:
-        del self._values[name]
-        del self._node["nodes"][name]
-
-    def create_group(self, name: str) -> StoringGroup:
-        known = self._values.get(str(name))
-        if not isinstance(known, StoringGroup):
-            node = self._node["nodes"][str(name)] = {"$": "group", "nodes": {}}
-            known = self._values[str(name)] = StoringGroup(self._encoder, node, str(name))
-        return known
-
-    def list_nodes(self) -> list[str]:
-        return [name for name, value in self._values.items() if not isinstance(value, StoringGroup)]
-
-    def list_groups(self) -> list[str]:
-        return [name for name, value in self._values.items() if isinstance(value, StoringGroup)]
-
-    def _has_record(self) -> bool:
-        return False
-
-    def _write_type(self, cls: type, version: str) -> None:
-        self._node.update({"type": type_number(cls, self._encoder), "version": version, "nodes": {}})
-
-
-class _Readable(GenericStorage):
-    """What the two groups that objects are restored from share: they are only read."""
-
-    def _set(self, name: str, value: Any) -> None:
-        raise NotStorableError(f"{self.path}: an object that is being restored cannot write to its storage.")
-
-    def __delitem__(self, name: str) -> None:
-        self._set(name, None)
-
-    def create_group(self, name: str) -> GenericStorage:
-        found = self[Name(name)] if self._has_group(name) else None
-        if not isinstance(found, GenericStorage):
-            self._set(name, None)
-        assert isinstance(found, GenericStorage)
-        return found
-
-    def _has_record(self) -> bool:
-        return False
-
-    def _child(self, part: str) -> Any:
-        try:
-            return self[Name(part)]
-        except KeyError:
-            raise self._missing(part) from None
-
-
-class RestoringGroup(_Readable):
-    """A group of a record whose object is being restored.
-
-    Values come out as they are, lists and dicts with their real contents, other
-    objects as groups with `to_object`.
-    """
-
-    def __init__(self, decoder: Decoder, place: Place, name: str) -> None:
-        self._decoder, self._place, self._name = decoder, place, name
-        self._start(place.record.place)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def __getitem__(self, name: str) -> Any:
-        place = parts_of(self._place).find(str(name)).follow()
-        if is_value(place):
-            return self._decoder.at(place)
-        if rule_of(place).kind in ("object", "group", "import"):
-            return RestoringGroup(self._decoder, place, str(name))
-        return make_view(_Here(place, str(name)), (), place, self._decoder)
-
-    def list_nodes(self) -> list[str]:
-        return [name for name, place in parts_of(self._place).places() if is_value(place.follow())]
-
-    def list_groups(self) -> list[str]:
-        return [name for name, place in parts_of(self._place).places() if not is_value(place.follow())]
-
-    def to_object(self) -> Any:
-        return self._decoder.at(self._place)
-
-
-class RestoringStorage(_Readable):
-    """A group of a storage into which an object was stored by hand, for restoring it."""
-
-    def __init__(self, group: GenericStorage) -> None:
-        self._group = group
-        self._own_session = group._session
-        self._own_location = group._location
-
-    @property
-    def name(self) -> str:
-        return self._group.name
-
-    def __getitem__(self, name: str) -> Any:
-        found = self._group._child(str(name))
-        if isinstance(found, GenericStorage):
-            return RestoringStorage(found)
-        if not isinstance(found, View):
-            return found
-        place = found._place()
-        if rule_of(place).kind in ("object", "group", "import"):
-            return RestoringGroup(Decoder(place.record), place, str(name))
-        return make_view(found._source, (), place, Decoder(place.record))
-
-    def list_nodes(self) -> list[str]:
-        return self._group.list_nodes()
-
-    def list_groups(self) -> list[str]:
-        return self._group.list_groups()
-
-    def to_object(self) -> Any:
-        return self._group.to_object()
-
-
-class _Here:
-    """Gives a view of a part of a record that is being restored its record."""
-
-    def __init__(self, place: Place, name: str) -> None:
-        self.file = place.record.place
-        self.path: tuple[str, ...] = (name,)
-        self._place = place
-
-    def place(self) -> Place:
-        return self._place
-
-    def changing(self) -> Any:
-        raise NotStorableError(f"{self.file}: an object that is being restored cannot write to its storage.")
-
-    def encoder_options(self) -> dict[str, Any]:
-        return {}
-
-
-# -- how storables stand in records ---------------------------------------------------
-
-
 class StorableRule(Rule):
     """``{"$":"storable","type":n,"version":"...","nodes":{name:node,...}}``."""
 
@@ -411,88 +239,3 @@ class GroupRule(Rule):
 
 REGISTRY.add(StorableRule(), predicate=lambda cls: issubclass(cls, Storable))
 REGISTRY.add(GroupRule())
-
-
-# -- ready-made storables ----------------------------------------------------------------
-
-
-class PickleStorable(Storable):
-    """Keeps any value as pickle bytes in base64 text, as tinybase did.
-
-    Storages store every object by themselves; this is for files that tinybase
-    reads too.
-
-    Examples
-    --------
-    >>> import pyiron_storage as ps
-    >>> storage = ps.MemoryStorage()
-    >>> ps.PickleStorable({1, 2}).store(storage, "set")
-    >>> storage["set"].to_object() == {1, 2}
-    True
-    """
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def _store(self, storage: GenericStorage) -> None:
-        storage["pickle"] = base64.encodebytes(pickle.dumps(self._value)).decode()
-
-    @classmethod
-    def _restore(cls, storage: GenericStorage, version: str) -> Any:
-        return pickle.loads(base64.decodebytes(storage["pickle"].encode()))
-
-
-class ListStorable(Storable):
-    """Keeps a list as one node for each entry, ``index_0``, ``index_1``, ..., as tinybase did.
-
-    Examples
-    --------
-    >>> import pyiron_storage as ps
-    >>> storage = ps.MemoryStorage()
-    >>> ps.ListStorable(["a", None]).store(storage, "list")
-    >>> storage["list/index_0"]
-    'a'
-    """
-
-    def __init__(self, value: list[Any]) -> None:
-        self._value = value
-
-    def _store(self, storage: GenericStorage) -> None:
-        for index, value in enumerate(self._value):
-            storage[f"index_{index}"] = value
-
-    @classmethod
-    def _restore(cls, storage: GenericStorage, version: str) -> Any:
-        names = [name for name in storage if name.startswith("index_")]
-        return [storage.load(name) for name in sorted(names, key=lambda name: int(name.removeprefix("index_")))]
-
-
-class HasHDFAdapaterMixin(Storable):
-    """Makes a class with pyiron's ``_to_hdf``, ``_from_hdf`` and ``from_hdf_args`` storable.
-
-    Examples
-    --------
-    >>> import pyiron_storage as ps
-    >>> class Cutoff(ps.HasHDFAdapaterMixin):
-    ...     def _to_hdf(self, hdf):
-    ...         hdf["value"] = self.value
-    ...     def _from_hdf(self, hdf, version=None):
-    ...         self.value = hdf["value"]
-    ...     @classmethod
-    ...     def from_hdf_args(cls, hdf):
-    ...         return {}
-    >>> cutoff, storage = Cutoff(), ps.MemoryStorage()
-    >>> cutoff.value = 520.0
-    >>> storage["cutoff"] = cutoff
-    >>> storage.load("cutoff").value
-    520.0
-    """
-
-    def _store(self, storage: GenericStorage) -> None:
-        self._to_hdf(storage)  # type: ignore[attr-defined]
-
-    @classmethod
-    def _restore(cls, storage: GenericStorage, version: str) -> Self:
-        obj = cls(**cls.from_hdf_args(storage))  # type: ignore[attr-defined]
-        obj._from_hdf(storage, version)  # type: ignore[attr-defined]
-        return obj

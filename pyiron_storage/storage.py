@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, Final, Self, cast
 
 import numpy as np
@@ -24,26 +24,20 @@ from pyiron_storage.errors import (
     PathNotFoundError,
     TransactionError,
 )
-from pyiron_storage.paths import METADATA, check_name, join, not_found, split
-from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.paths import METADATA, Name, check_name, join, not_found, split
 from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.names import import_type
-from pyiron_storage.records.navigate import NodeInfo, is_value, walk
-from pyiron_storage.records.parts import Place
-from pyiron_storage.records.views import View, make_view
+from pyiron_storage.records.navigate import NodeInfo, walk
+from pyiron_storage.records.places import Place
+from pyiron_storage.records.views import View
 from pyiron_storage.session import Location, Session, Shared
+from pyiron_storage.stored_object import GroupStore, StoredObject, encoder_options
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
 """What a back-end may store natively, by exact type."""
 
 Array = np.ndarray[Any, Any]
-
-
-class Name(str):
-    """One plain, checked name: what a back-end's own methods are called with."""
-
-    __slots__ = ()
 
 
 def _own_names(native: Callable[..., Any]) -> Callable[..., Any]:
@@ -557,11 +551,6 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         return found
 
 
-def encoder_options(session: Session) -> dict[str, Any]:
-    """The options of a storage that concern the making of records."""
-    return {key: session.options[key] for key in ("cloudpickle_fallback",) if key in session.options}
-
-
 def value_info(value: Any) -> NodeInfo:
     """Say what a native value is."""
     if isinstance(value, np.ndarray):
@@ -570,101 +559,3 @@ def value_info(value: Any) -> NodeInfo:
         return NodeInfo("value", "str", size=len(value.encode("utf-8", "surrogatepass")))
     size = len(value) if isinstance(value, bytes) else 0 if value is None else np.asarray(value).nbytes
     return NodeInfo("value", type(value).__name__, size=size)
-
-
-class StoredObject:
-    """Where the record of one stored object is got from: a group and a name, looked up at each use."""
-
-    def __init__(self, group: GenericStorage, name: str) -> None:
-        self._group = group
-        self._name = Name(name)
-        self.file = group._session.file
-        self.path = (*group._location, name)
-
-    def record(self) -> Record:
-        """Return the record, parsed once for all who look at it.
-
-        Raises
-        ------
-        PathNotFoundError
-            If it is gone.
-        """
-        session = self._group._session
-        session.check_open()
-        if self.path not in session.records:
-            try:
-                group = self._group[self._name]
-            except KeyError:
-                group = None
-            if not isinstance(group, GenericStorage) or not group._has_record():
-                raise PathNotFoundError(f"{self.file}: {join(self.path)} is gone; it was deleted or replaced.")
-            session.records[self.path] = Record(GroupStore(group, self.file))
-        return session.records[self.path]
-
-    def place(self) -> Place:
-        """The place of the stored object in its record."""
-        return Place.root(self.record())
-
-    def changing(self) -> AbstractContextManager[None]:
-        """Change the record as one transaction, or as part of the one that is open."""
-        return self._group._session.transaction()
-
-    def encoder_options(self) -> dict[str, Any]:
-        return encoder_options(self._group._session)
-
-    def item(self) -> Any:
-        """The stored object as an item: a value, or a live view."""
-        place = self.place()
-        return Decoder(place.record).at(place) if is_value(place) else make_view(self, (), place)
-
-
-class GroupStore:
-    """A group of a back-end as the place where a record lies.
-
-    The text is the node ``record``, the bytes the node ``buffers``, the native
-    arrays are the nodes of the group ``arrays``.
-    """
-
-    def __init__(self, group: GenericStorage, file: str) -> None:
-        self._group = group
-        self.place = f"{file}: {group.path}"
-
-    def read_text(self) -> bytes:
-        return self._group._read_text(Name("record"))
-
-    def write_text(self, text: bytes) -> None:
-        self._group._write_text(Name("record"), text)
-
-    def read_buffers(self) -> Array:
-        try:
-            buffers: Array = self._group[Name("buffers")]
-        except KeyError:
-            return np.empty(0, np.uint8)
-        return buffers
-
-    def write_buffers(self, buffers: Array) -> None:
-        if buffers.size:
-            self._group._set(Name("buffers"), buffers)
-        elif "buffers" in self._group.list_nodes():
-            del self._group[Name("buffers")]
-
-    def _arrays(self) -> GenericStorage | None:
-        return self._group[Name("arrays")] if self._group._has_group("arrays") else None
-
-    def read_array(self, name: str) -> Array:
-        arrays = self._arrays()
-        if arrays is None or name not in arrays.list_nodes():
-            raise PathNotFoundError(f"{self.place}: the array {name!r} is missing from the record.")
-        return cast(Array, arrays[Name(name)])
-
-    def write_array(self, name: str, array: Array) -> None:
-        (self._arrays() or self._group.create_group(Name("arrays")))._set(Name(name), array)
-
-    def delete_array(self, name: str) -> None:
-        arrays = self._arrays()
-        if arrays is not None:
-            del arrays[Name(name)]
-
-    def list_arrays(self) -> list[str]:
-        arrays = self._arrays()
-        return arrays.list_nodes() if arrays is not None else []

@@ -25,9 +25,10 @@ from pyiron_storage.backends.json_values import Array, array_header, dtype_of, f
 from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
 from pyiron_storage.backends.replacing import replace_file
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
+from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
-from pyiron_storage.storage import GenericStorage, Name
+from pyiron_storage.storage import GenericStorage
 
 FORMAT: Final = 1
 GROUP_FILE: Final = "group.json"

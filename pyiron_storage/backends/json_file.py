@@ -94,7 +94,7 @@ def _content(tree: Tree) -> dict[str, Any]:
 def _node(value: Any) -> Any:
     """The JSON of a value; the text of a record as its lines, to be read by people."""
     if type(value) is str and value.encode().startswith(MAGIC):
-        return {"$": "record", "lines": [orjson.loads(line) if line else None for line in value.splitlines()]}
+        return {"$": "record", "lines": [orjson.loads(line) if line else None for line in value.split("\n")[:-1]]}
     return to_json(value)
 
 

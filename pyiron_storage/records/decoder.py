@@ -19,7 +19,7 @@ from typing import Any
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
 from pyiron_storage.records.names import import_type
-from pyiron_storage.records.parts import Place
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.structure import is_parts, slots
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyiron_storage.records.document import Node, Record, reference
-from pyiron_storage.records.parts import Place
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.structure import LISTS, OBJECTS, PAIRS, SINGLE, is_parts, is_reference
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from pyiron_storage.errors import DamagedRecordError, NotAContainerError
 from pyiron_storage.paths import escape, join, not_found
 from pyiron_storage.records.document import Node
-from pyiron_storage.records.parts import Parts, Place
+from pyiron_storage.records.parts import Parts
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.structure import is_parts
 

@@ -1,7 +1,6 @@
-"""Places in a document, and the parts of what stands there.
+"""The parts of what stands at a place.
 
-A `Place` is a spot in a line where a node stands.  `Parts` are what can be reached
-from it by a name: entries of a list, keys of a dict, attributes of an object.  They
+`Parts` are what can be reached by a name: entries of a list, keys of a dict, attributes of an object.  They
 read, put, insert and remove nodes in the line where these stand, wherever a long
 list goes on, and note that line as changed; nothing else is parsed.
 """
@@ -11,56 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-import orjson
-
-from pyiron_storage.paths import OtherKey, ReservedPart
-from pyiron_storage.records.document import ROOT, Node, Record, dump
-from pyiron_storage.records.structure import is_container, is_parts, is_reference
+from pyiron_storage.paths import ReservedPart
+from pyiron_storage.records.document import Node, Record, dump
+from pyiron_storage.records.places import Place, key_of, key_part
+from pyiron_storage.records.structure import is_container, is_parts
 
 LONGEST: Final = 1024
 """Entries of one line that grow beyond this by insertion are split over two."""
-
-
-class Place:
-    """Where a node stands: a container of the document and the key in it."""
-
-    __slots__ = ("container", "depth", "key", "line", "record")
-
-    def __init__(self, record: Record, line: int, container: Any, key: Any, depth: int) -> None:
-        self.record, self.line, self.container, self.key, self.depth = record, line, container, key, depth
-
-    @classmethod
-    def at_line(cls, record: Record, line: int, depth: int = 0) -> Place:
-        """The place of the node that a line consists of."""
-        record.node(line)
-        return cls(record, line, record.nodes, line, depth)
-
-    @classmethod
-    def root(cls, record: Record) -> Place:
-        """The place of the whole object, where nothing refers on."""
-        return cls.at_line(record, ROOT).follow()
-
-    @property
-    def node(self) -> Node:
-        return self.container[self.key]
-
-    def put(self, node: Node) -> None:
-        """Put another node here."""
-        if is_container(self.node):
-            self.record.drop()
-        self.container[self.key] = node
-        self.record.touch(self.line)
-
-    def inner(self, key: Any) -> Place:
-        """The place of a node inside this one, in the same line."""
-        return Place(self.record, self.line, self.node, key, self.depth + 1)
-
-    def follow(self) -> Place:
-        """The place that this one refers to, or this one."""
-        place = self
-        while is_reference(place.node):
-            place = Place.at_line(place.record, place.node["$"])
-        return place
 
 
 class Parts:
@@ -446,52 +402,3 @@ def split_entries(record: Record, entries: Any) -> Node:
     half = len(every) // 2
     pieces = [make(every[:half]), make(every[half:])]
     return {"$": "parts", "lines": [[record.new_line(piece), len(piece)] for piece in pieces]}
-
-
-# -- keys ----------------------------------------------------------------------
-
-
-def key_part(record: Record, key: Node) -> str:
-    """The part of a path that stands for a key: text itself, else its JSON with names for types and hex for bytes.
-
-    A tuple is written as a list, which no key can be.
-    """
-    if type(key) is str:
-        return key
-    return OtherKey(dump(_spelled_out(record, key)).decode())
-
-
-def _spelled_out(record: Record, node: Node) -> Node:
-    if type(node) is list:
-        return [_spelled_out(record, inner) for inner in node]
-    if type(node) is not dict:
-        return node
-    if node.get("$") == "tuple" and type(node["items"]) is list:
-        return [_spelled_out(record, item) for item in node["items"]]
-    spelled = {field: _spelled_out(record, inner) for field, inner in node.items()}
-    if "$" in node and "type" in node:
-        spelled["type"] = record.type_entry(node["type"])["name"]
-    if "$" in node and "at" in node:
-        spelled["at"] = bytes(record.bytes_at(node["at"])).hex()
-    return spelled
-
-
-def key_of(part: str) -> Node:
-    """The node of a key, from the part of a path that stands for it.
-
-    Raises
-    ------
-    KeyError
-        If it is a key that a path alone cannot make, such as an enum.
-    """
-    if type(part) is not OtherKey:
-        return str(part)
-    return _key_node(orjson.loads(part), part)
-
-
-def _key_node(value: Any, part: str) -> Node:
-    if type(value) is list:
-        return {"$": "tuple", "items": [_key_node(item, part) for item in value]}
-    if type(value) is dict and value.get("$") not in ("float", "int", "str", "complex"):
-        raise KeyError(part)
-    return value

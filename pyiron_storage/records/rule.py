@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.records.document import Node
-from pyiron_storage.records.parts import Parts, Place
+from pyiron_storage.records.parts import Parts
+from pyiron_storage.records.places import Place
 
 if TYPE_CHECKING:
     from pyiron_storage.records.decoder import Decoder

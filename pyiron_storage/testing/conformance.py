@@ -27,6 +27,7 @@ NATIVE: dict[str, Any] = {
     "infinity": -math.inf,
     "complex": complex(-0.0, 1.5),
     "text": "héllo ☃\0",
+    "line ends": "a\x85b\u2028c\r\nd\ve",
     "surrogate": "a\udc80b",
     "empty text": "",
     "long text": "é" * 5000,

@@ -17,7 +17,8 @@ from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import NATIVE_BYTES, Node
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.parts import ArrayParts, Parts, Place
+from pyiron_storage.records.parts import ArrayParts, Parts
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items
 from pyiron_storage.records.rules.objects import ObjectRule

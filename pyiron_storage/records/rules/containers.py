@@ -13,7 +13,8 @@ from typing import Any
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
-from pyiron_storage.records.parts import ArrayParts, DictParts, Parts, Place, key_part
+from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
+from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.values import all_plain, is_text
 

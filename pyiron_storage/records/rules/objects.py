@@ -20,7 +20,8 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.names import importable_name, name_of
-from pyiron_storage.records.parts import AttributeParts, Parts, Place
+from pyiron_storage.records.parts import AttributeParts, Parts
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items, fill_mapping, fill_pairs
 

@@ -1,0 +1,213 @@
+"""Native values as HDF5 datasets, with h5io's ``TITLE``, and back.
+
+Nothing has a variable length: text is one fixed-length UTF-8 string, bytes are
+opaque.  What a dataset of h5io, tinybase or h5py holds is read too.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5p, h5s, h5t
+
+from pyiron_storage.errors import DamagedRecordError
+
+Array = np.ndarray[Any, Any]
+
+COMPACT_BYTES: Final = 512
+"""A value up to this size stands in the header of its dataset."""
+NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}
+"""The TITLE and the dtype of each kind of number; h5io writes bool as an int of dtype bool."""
+
+
+def native_form(value: Any) -> tuple[str, Array, h5t.TypeID]:
+    """The TITLE, the array and the HDF5 type of a native value.
+
+    Raises
+    ------
+    TypeError
+        If HDF5 does not hold it as it is.
+    """
+    kind = type(value)
+    if kind is str:
+        return ("unicode", *text_form(_utf8(value)))
+    if kind in NUMBERS:
+        title, dtype = NUMBERS[kind]
+        return title, _number(value, dtype), hdf5_type(np.dtype(dtype))
+    if value is None:
+        return "None", np.zeros(1, np.bool_), hdf5_type(np.dtype(np.bool_))
+    if kind is bytes:
+        return ("void", *_bytes_form(value))
+    if kind is np.ndarray:
+        return "ndarray", np.ascontiguousarray(value).reshape(value.shape), _array_type(value)
+    raise TypeError(f"{kind.__name__} is not stored natively in HDF5")
+
+
+def _utf8(value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise TypeError("text with lone surrogates is not stored natively in HDF5") from None
+
+
+def _number(value: Any, dtype: str) -> Array:
+    try:
+        return np.array([value], dtype)
+    except OverflowError:
+        raise TypeError("an int beyond 64 bits is not stored natively in HDF5") from None
+
+
+def text_form(text: bytes) -> tuple[Array, h5t.TypeID]:
+    """One fixed-length string; HDF5 has none of length 0, so that empty text is an empty array of bytes."""
+    if not text:
+        return np.empty(0, np.uint8), hdf5_type(np.dtype(np.uint8))
+    return np.frombuffer(text, f"S{len(text)}").reshape(()), _text_type(len(text))
+
+
+@functools.lru_cache(maxsize=64)
+def _text_type(length: int) -> h5t.TypeID:
+    kind = h5t.C_S1.copy()
+    kind.set_size(length)
+    kind.set_cset(h5t.CSET_UTF8)
+    kind.set_strpad(h5t.STR_NULLPAD)
+    return kind
+
+
+def _bytes_form(value: bytes) -> tuple[Array, h5t.TypeID]:
+    if not value:
+        return np.empty(0, np.uint8), hdf5_type(np.dtype(np.uint8))
+    array = np.frombuffer(value, f"V{len(value)}").reshape(())
+    return array, h5t.py_create(array.dtype)
+
+
+def _array_type(array: Array) -> h5t.TypeID:
+    dtype = array.dtype
+    simple = dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8)
+    if array.flags.f_contiguous and not array.flags.c_contiguous:
+        raise TypeError("the order of a Fortran array is not kept by HDF5")
+    if not simple and not (dtype.names and not dtype.hasobject):
+        raise TypeError(f"an array of {dtype} is not stored natively in HDF5")
+    kind = hdf5_type(dtype)
+    if kind.dtype != dtype:
+        raise TypeError(f"an array of {dtype} does not come back the same from HDF5")
+    return kind
+
+
+@functools.lru_cache(maxsize=256)
+def hdf5_type(dtype: np.dtype[Any]) -> h5t.TypeID:
+    """The HDF5 type of a dtype.
+
+    Raises
+    ------
+    TypeError
+        If HDF5 has none.
+    """
+    if dtype.names and any(field[0].kind not in "biufcS" for field in (dtype.fields or {}).values()):
+        raise TypeError(f"{dtype} has fields that HDF5 does not hold as they are")
+    return h5t.py_create(dtype)
+
+
+def fits(dataset: Any, title: str, array: Array, kind: h5t.TypeID) -> bool:
+    """Whether a value can be written over a dataset in place."""
+    return (
+        isinstance(dataset, h5d.DatasetID)
+        and dataset.shape == array.shape
+        and read_title(dataset) == title
+        and dataset.get_type().equal(kind)
+    )
+
+
+def write_dataset(group: h5g.GroupID, link: bytes, title: str, array: Array, kind: h5t.TypeID) -> None:
+    """Create a dataset with its TITLE."""
+    space = h5s.create_simple(array.shape) if array.ndim else h5s.create(h5s.SCALAR)
+    dataset = h5d.create(group, link, kind, space, _creation(compact=array.nbytes <= COMPACT_BYTES))
+    if array.size:
+        dataset.write(h5s.ALL, h5s.ALL, array, kind)
+    text = title.encode()
+    attribute = h5a.create(dataset, b"TITLE", _text_type(len(text)), h5s.create(h5s.SCALAR))
+    attribute.write(np.frombuffer(text, f"S{len(text)}").reshape(()), _text_type(len(text)))
+
+
+@functools.cache
+def _creation(*, compact: bool) -> Any:
+    creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)
+    if compact:
+        creation.set_layout(h5d.COMPACT)
+    return creation
+
+
+def read_title(dataset: Any) -> str | None:
+    """The TITLE of a dataset, None where it has none."""
+    try:
+        attribute = h5a.open(dataset, b"TITLE")
+    except KeyError:
+        return None
+    kind = attribute.get_type()
+    if not isinstance(kind, h5t.TypeStringID):
+        return None
+    if kind.is_variable_str():  # h5py writes such attributes, and so does h5io with it
+        value = h5py.Dataset(dataset).attrs["TITLE"]
+        return value.decode() if isinstance(value, bytes) else str(value)
+    buffer = np.empty((), f"S{kind.get_size()}")
+    attribute.read(buffer, kind)
+    return buffer.tobytes().decode()
+
+
+def read_bytes(dataset: Any) -> bytes:
+    """The bytes of a text dataset, whether one string or an array of bytes."""
+    kind = dataset.get_type()
+    if isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str():
+        buffer = np.empty(dataset.shape, f"S{kind.get_size()}")
+        dataset.read(h5s.ALL, h5s.ALL, buffer, kind)
+        return buffer.tobytes()
+    return np.asarray(h5py.Dataset(dataset)[()]).tobytes()
+
+
+def read_value(dataset: Any, where: str) -> Any:
+    """The native value of a dataset, by its TITLE; a dataset without one is an array."""
+    title = read_title(dataset)
+    if title == "float" and dataset.shape == (1,):  # the commonest, without asking for the dtype
+        number = np.empty(1)
+        dataset.read(h5s.ALL, h5s.ALL, number)
+        return float(number[0])
+    if title in ("unicode", "ascii", "str"):
+        return read_bytes(dataset).decode()
+    if title == "None":
+        return None
+    array = read_array(dataset)
+    if title in ("ndarray", None):
+        return array
+    try:
+        return _single(title, array)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise DamagedRecordError(
+            f"{where}: a dataset with TITLE {title!r} and shape {array.shape}: {error}."
+        ) from error
+
+
+def _single(title: str | None, array: Array) -> Any:
+    """One value from an array of shape ``(1,)`` or ``()``."""
+    if title == "void":
+        return array.tobytes()
+    first = array.reshape(-1)[0]
+    if title == "int":
+        return bool(first) if array.dtype == bool else int(first)
+    if title == "float":
+        return float(first)
+    if title == "np_complex128":
+        return complex(first)
+    if title is not None and title.startswith("np_"):
+        return first
+    raise ValueError("is of a kind that is not known here")
+
+
+def read_array(dataset: Any) -> Array:
+    """The array in a dataset, in memory of its own."""
+    array: Array = np.empty(dataset.shape, dataset.dtype)
+    if array.size:
+        dataset.read(h5s.ALL, h5s.ALL, array)
+    return array

@@ -1,0 +1,129 @@
+"""A stored object: where its record lies in a group of a back-end, and how it is reached.
+
+The record is a group of its own; `GroupStore` reads and writes it there, and
+`StoredObject` finds it anew at each use, parsed once for all who look at it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from pyiron_storage.errors import PathNotFoundError
+from pyiron_storage.paths import Name, join
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Record
+from pyiron_storage.records.navigate import is_value
+from pyiron_storage.records.places import Place
+from pyiron_storage.records.views import make_view
+from pyiron_storage.session import Session
+
+if TYPE_CHECKING:
+    from pyiron_storage.storage import GenericStorage
+
+Array = np.ndarray[Any, Any]
+
+
+def encoder_options(session: Session) -> dict[str, Any]:
+    """The options of a storage that concern the making of records."""
+    return {key: session.options[key] for key in ("cloudpickle_fallback",) if key in session.options}
+
+
+class StoredObject:
+    """Where the record of one stored object is got from: a group and a name, looked up at each use."""
+
+    def __init__(self, group: GenericStorage, name: str) -> None:
+        self._group = group
+        self._name = Name(name)
+        self.file = group._session.file
+        self.path = (*group._location, name)
+
+    def record(self) -> Record:
+        """Return the record, parsed once for all who look at it.
+
+        Raises
+        ------
+        PathNotFoundError
+            If it is gone.
+        """
+        session = self._group._session
+        session.check_open()
+        if self.path not in session.records:
+            try:
+                group = self._group[self._name]
+            except KeyError:
+                group = None
+            if group is None or not hasattr(group, "_has_record") or not group._has_record():
+                raise PathNotFoundError(f"{self.file}: {join(self.path)} is gone; it was deleted or replaced.")
+            session.records[self.path] = Record(GroupStore(group, self.file))
+        return session.records[self.path]
+
+    def place(self) -> Place:
+        """The place of the stored object in its record."""
+        return Place.root(self.record())
+
+    def changing(self) -> AbstractContextManager[None]:
+        """Change the record as one transaction, or as part of the one that is open."""
+        return self._group._session.transaction()
+
+    def encoder_options(self) -> dict[str, Any]:
+        return encoder_options(self._group._session)
+
+    def item(self) -> Any:
+        """The stored object as an item: a value, or a live view."""
+        place = self.place()
+        return Decoder(place.record).at(place) if is_value(place) else make_view(self, (), place)
+
+
+class GroupStore:
+    """A group of a back-end as the place where a record lies.
+
+    The text is the node ``record``, the bytes the node ``buffers``, the native
+    arrays are the nodes of the group ``arrays``.
+    """
+
+    def __init__(self, group: GenericStorage, file: str) -> None:
+        self._group = group
+        self.place = f"{file}: {group.path}"
+
+    def read_text(self) -> bytes:
+        return self._group._read_text(Name("record"))
+
+    def write_text(self, text: bytes) -> None:
+        self._group._write_text(Name("record"), text)
+
+    def read_buffers(self) -> Array:
+        try:
+            buffers: Array = self._group[Name("buffers")]
+        except KeyError:
+            return np.empty(0, np.uint8)
+        return buffers
+
+    def write_buffers(self, buffers: Array) -> None:
+        if buffers.size:
+            self._group._set(Name("buffers"), buffers)
+        elif "buffers" in self._group.list_nodes():
+            del self._group[Name("buffers")]
+
+    def _arrays(self) -> GenericStorage | None:
+        return self._group[Name("arrays")] if self._group._has_group("arrays") else None
+
+    def read_array(self, name: str) -> Array:
+        arrays = self._arrays()
+        if arrays is None or name not in arrays.list_nodes():
+            raise PathNotFoundError(f"{self.place}: the array {name!r} is missing from the record.")
+        return cast(Array, arrays[Name(name)])
+
+    def write_array(self, name: str, array: Array) -> None:
+        (self._arrays() or self._group.create_group(Name("arrays")))._set(Name(name), array)
+
+    def delete_array(self, name: str) -> None:
+        arrays = self._arrays()
+        if arrays is not None:
+            del arrays[Name(name)]
+
+    def list_arrays(self) -> list[str]:
+        arrays = self._arrays()
+        return arrays.list_nodes() if arrays is not None else []
