@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
-from pathlib import Path
 from typing import Any
 
-from pyiron_storage.backends.registry import Backend, backends
-from pyiron_storage.errors import UnsupportedOperationError
-from pyiron_storage.paths import join, split
+from pyiron_storage.backends.registry import OBJECT, Backend, backends
 from pyiron_storage.storage import GenericStorage
-
-OBJECT = "object"
-"""Where `save` puts an object when no path is given."""
 
 
 def save(
@@ -55,8 +48,7 @@ def save(
     >>> ps.load("relax.h5", "energy")
     -3.72
     """
-    with open_storage(filename, backend=backend, cloudpickle_fallback=cloudpickle_fallback) as storage:
-        storage[path] = obj
+    backends.find(backend, filename).dump(obj, filename, path, cloudpickle_fallback=cloudpickle_fallback)
 
 
 def load(filename: str | os.PathLike[str], path: str = OBJECT, *, backend: str | Backend | None = None) -> Any:
@@ -95,8 +87,7 @@ def load(filename: str | os.PathLike[str], path: str = OBJECT, *, backend: str |
     >>> ps.load("list.h5")
     [{'name': 'a'}, {'name': 'b'}]
     """
-    with open_storage(filename, "r", backend=backend) as storage:
-        return storage.load(_in_object(storage, path))
+    return backends.find(backend, filename).load(filename, path)
 
 
 def delete(filename: str | os.PathLike[str], path: str | None = None, *, backend: str | Backend | None = None) -> None:
@@ -129,14 +120,7 @@ def delete(filename: str | os.PathLike[str], path: str | None = None, *, backend
     {'b': 2}
     >>> ps.delete("pair.h5")
     """
-    open_storage(filename, "r", backend=backend).close()  # it is there, and it is a storage
-    if path is not None:
-        with open_storage(filename, backend=backend) as storage:
-            del storage[_in_object(storage, path)]
-    elif Path(filename).is_dir():
-        shutil.rmtree(filename)
-    else:
-        Path(filename).unlink()
+    backends.find(backend, filename).delete(filename, path)
 
 
 def open_storage(
@@ -181,15 +165,4 @@ def open_storage(
     >>> ps.load("project.h5", "nodes/relax/outputs/energy")
     -3.73
     """
-    found = backends.find(backend, filename)
-    if found.name == "memory":
-        raise UnsupportedOperationError("A storage in memory has no file: make one with MemoryStorage().")
-    return found.open(filename, mode, **options)
-
-
-def _in_object(storage: GenericStorage, path: str) -> str:
-    """The path as it is where its first part is a top-level name, else inside ``object``."""
-    parts = split(path)
-    if parts and not storage._has(parts[0]) and storage._has(OBJECT):
-        return join([OBJECT, *parts])
-    return path
+    return backends.find(backend, filename).open(filename, mode, **options)

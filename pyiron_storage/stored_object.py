@@ -7,23 +7,39 @@ The record is a group of its own; `GroupStore` reads and writes it there, and
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol
 
 import numpy as np
 
-from pyiron_storage.errors import PathNotFoundError
+from pyiron_storage.errors import DamagedRecordError, PathNotFoundError
 from pyiron_storage.paths import Name, join
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import is_value
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.views import make_view
-from pyiron_storage.session import Session
-
-if TYPE_CHECKING:
-    from pyiron_storage.storage import GenericStorage
+from pyiron_storage.session import Location, Session
 
 Array = np.ndarray[Any, Any]
+
+
+class Group(Protocol):
+    """What is asked of a group of a back-end: its own methods, with plain names."""
+
+    @property
+    def _session(self) -> Session: ...
+    @property
+    def _location(self) -> Location: ...
+    @property
+    def path(self) -> str: ...
+    def __getitem__(self, name: Name) -> Any: ...
+    def __delitem__(self, name: Name) -> None: ...
+    def _set(self, name: Name, value: Any) -> None: ...
+    def create_group(self, name: Name) -> Any: ...
+    def list_nodes(self) -> list[str]: ...
+    def _has_group(self, name: str) -> bool: ...
+    def _read_text(self, name: Name) -> bytes: ...
+    def _write_text(self, name: Name, text: bytes) -> None: ...
 
 
 def encoder_options(session: Session) -> dict[str, Any]:
@@ -34,7 +50,7 @@ def encoder_options(session: Session) -> dict[str, Any]:
 class StoredObject:
     """Where the record of one stored object is got from: a group and a name, looked up at each use."""
 
-    def __init__(self, group: GenericStorage, name: str) -> None:
+    def __init__(self, group: Group, name: str) -> None:
         self._group = group
         self._name = Name(name)
         self.file = group._session.file
@@ -84,7 +100,7 @@ class GroupStore:
     arrays are the nodes of the group ``arrays``.
     """
 
-    def __init__(self, group: GenericStorage, file: str) -> None:
+    def __init__(self, group: Group, file: str) -> None:
         self._group = group
         self.place = f"{file}: {group.path}"
 
@@ -107,14 +123,15 @@ class GroupStore:
         elif "buffers" in self._group.list_nodes():
             del self._group[Name("buffers")]
 
-    def _arrays(self) -> GenericStorage | None:
+    def _arrays(self) -> Group | None:
         return self._group[Name("arrays")] if self._group._has_group("arrays") else None
 
-    def read_array(self, name: str) -> Array:
+    def read_array(self, name: str) -> Any:
         arrays = self._arrays()
-        if arrays is None or name not in arrays.list_nodes():
-            raise PathNotFoundError(f"{self.place}: the array {name!r} is missing from the record.")
-        return cast(Array, arrays[Name(name)])
+        try:
+            return arrays[Name(name)] if arrays is not None else None
+        except KeyError:
+            raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.") from None
 
     def write_array(self, name: str, array: Array) -> None:
         (self._arrays() or self._group.create_group(Name("arrays")))._set(Name(name), array)

@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pyiron_storage.errors import UnknownBackendError
+from pyiron_storage.errors import UnknownBackendError, UnsupportedOperationError
+from pyiron_storage.paths import join, split
 
 if TYPE_CHECKING:
     from pyiron_storage.storage import GenericStorage
 
+OBJECT: Final = "object"
+"""Where an object is put when no path is given."""
 ENTRY_POINTS: Final = "pyiron_storage.backends"
 
 
@@ -66,19 +70,38 @@ class Backend:
 
     def open(self, filename: Any, mode: str = "a", **options: Any) -> GenericStorage:
         """Open a storage of this back-end; see `open_storage`."""
+        if self.name == "memory":
+            raise UnsupportedOperationError("A storage in memory has no file: make one with MemoryStorage().")
         return self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
 
-    def dump(self, obj: Any, filename: Any, path: str = "object", **options: Any) -> None:
+    def dump(self, obj: Any, filename: Any, path: str = OBJECT, **options: Any) -> None:
         """Save an object with this back-end; see `save` for the keywords."""
-        from pyiron_storage.api import save
+        with self.open(filename, "a", **options) as storage:
+            storage[path] = obj
 
-        save(obj, filename, path, backend=self, **options)
-
-    def load(self, filename: Any, path: str = "object", **options: Any) -> Any:
+    def load(self, filename: Any, path: str = OBJECT, **options: Any) -> Any:
         """Load an object with this back-end; see `load` for the keywords."""
-        from pyiron_storage.api import load
+        with self.open(filename, "r", **options) as storage:
+            return storage.load(in_object(storage, path))
 
-        return load(filename, path, backend=self, **options)
+    def delete(self, filename: Any, path: str | None = None) -> None:
+        """Delete a part of a file, or the file, with this back-end; see `delete`."""
+        self.open(filename, "r").close()  # it is there, and it is a storage
+        if path is not None:
+            with self.open(filename) as storage:
+                del storage[in_object(storage, path)]
+        elif Path(filename).is_dir():
+            shutil.rmtree(filename)
+        else:
+            Path(filename).unlink()
+
+
+def in_object(storage: GenericStorage, path: str) -> str:
+    """The path as it is where its first part is a top-level name, else inside ``object``."""
+    parts = split(path)
+    if parts and not storage._has(parts[0]) and storage._has(OBJECT):
+        return join([OBJECT, *parts])
+    return path
 
 
 _BUILT_IN: Final = (
