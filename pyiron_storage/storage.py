@@ -296,6 +296,10 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         except (AttributeError, TypeError):
             return False
 
+    def _open_record(self) -> Record:
+        """The record of the object that is stored in this group of the back-end."""
+        return Record(GroupStore(self, self._session.file))
+
     def _write_type(self, cls: type, version: str) -> None:
         """Note the class of the `Storable` that stores itself into this group, as tinybase does."""
         self["NAME"], self["MODULE"], self["VERSION"] = cls.__qualname__, cls.__module__, version

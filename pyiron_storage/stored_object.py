@@ -71,9 +71,9 @@ class StoredObject:
                 group = self._group[self._name]
             except KeyError:
                 group = None
-            if group is None or not hasattr(group, "_has_record") or not group._has_record():
+            if not hasattr(group, "_has_record") or not group._has_record():
                 raise PathNotFoundError(f"{self.file}: {join(self.path)} is gone; it was deleted or replaced.")
-            session.records[self.path] = Record(GroupStore(group, self.file))
+            session.records[self.path] = group._open_record()
         return session.records[self.path]
 
     def place(self) -> Place:
