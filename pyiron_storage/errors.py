@@ -20,10 +20,12 @@ __all__ = [
     "PathNotFoundError",
     "ReadOnlyError",
     "RestoreError",
+    "SourceChangedWarning",
     "StorageClosedError",
     "StorageError",
     "StorageExistsError",
     "StorageNotFoundError",
+    "StorageWarning",
     "TransactionError",
     "UnknownBackendError",
     "UnsupportedOperationError",
@@ -116,6 +118,14 @@ class CannotImportError(StorageError, ImportError):
 
 class RestoreError(StorageError, ValueError):
     """A `Storable` could not be restored; the cause is chained."""
+
+
+class StorageWarning(UserWarning):
+    """Base of the warnings of pyiron_storage."""
+
+
+class SourceChangedWarning(StorageWarning):
+    """A class or function has another source now than when the object was stored."""
 
 
 class ViewError(StorageError, TypeError):

@@ -120,7 +120,7 @@ class RestoringGroup(_Readable):
 
     def __getitem__(self, name: str) -> Any:
         place = parts_of(self._place).find(str(name)).follow()
-        if is_value(place):
+        if is_value(place) or rule_of(place).kind == "value":
             return self._decoder.at(place)
         if rule_of(place).kind in AS_GROUPS:
             return RestoringGroup(self._decoder, place, str(name))

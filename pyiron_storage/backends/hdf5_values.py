@@ -207,7 +207,9 @@ def _single(title: str | None, array: Array) -> Any:
 
 def read_array(dataset: Any) -> Array:
     """The array in a dataset, in memory of its own."""
-    array: Array = np.empty(dataset.shape, dataset.dtype)
+    dtype = dataset.dtype
+    # h5py names the byte order of the machine, where numpy's own dtypes leave it out
+    array: Array = np.empty(dataset.shape, dtype if dtype.names or dtype.hasobject else np.dtype(dtype.str))
     if array.size:
         dataset.read(h5s.ALL, h5s.ALL, array)
     return array

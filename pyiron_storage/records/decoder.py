@@ -14,6 +14,7 @@ that exist by then, exactly as pickle does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from pyiron_storage.errors import DamagedRecordError
@@ -123,16 +124,10 @@ class Decoder:
         """Return an array or object of nodes, gathered where it goes on on other lines."""
         if not is_parts(node):
             return node
-        gathered: Node = None
-        for line, _ in node["lines"]:
-            part = self.entries(self._parsed(line))
-            if gathered is None:
-                gathered = part
-            elif type(part) is list:
-                gathered = self._expect(list, gathered) + part
-            else:
-                gathered = self._expect(dict, gathered) | self._expect(dict, part)
-        return gathered
+        pieces = [self.entries(self._parsed(line)) for line, _ in node["lines"]]
+        if all(type(piece) is list for piece in pieces):
+            return list(chain.from_iterable(pieces))
+        return {key: inner for piece in pieces for key, inner in self._expect(dict, piece).items()}
 
     def _expect(self, kind: type, entries: Node) -> Any:
         if type(entries) is not kind:
@@ -170,6 +165,9 @@ class Decoder:
         node = self._parsed(line)
         for inner in self._needs_first(node):
             yield from self._new(references_below(self.record, inner))
+        if line in self._memo:  # a cycle through what was needed first has made it
+            self._begun.discard(line)
+            return
         shell = self._shell(node)
         if shell is not NO_SHELL:
             self._memo[line] = shell

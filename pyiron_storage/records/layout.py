@@ -13,7 +13,7 @@ from typing import Any, Final
 from pyiron_storage.records.document import LINE_BYTES, Node, Record, dump, reference
 from pyiron_storage.records.structure import is_container, is_reference, long_fields, slots
 
-SHELLESS: Final = ("tuple", "frozenset", "call", "new")
+SHELLESS: Final = ("tuple", "frozenset", "namedtuple", "slice", "call", "new", "enum")
 """Rules whose object cannot exist before (some of) its parts do."""
 
 
@@ -102,7 +102,7 @@ def _needed_first(node: Node) -> list[Node]:
     """The nodes that must be complete before the object of `node` exists."""
     if type(node) is not dict or node.get("$") not in SHELLESS:
         return []
-    inner: list[Node] = node.get("items" if node["$"] in ("tuple", "frozenset") else "args", [])
+    inner: list[Node] = node.get("args") or ([] if node["$"] in ("call", "new") else node.get("items", []))
     return inner
 
 

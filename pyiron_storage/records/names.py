@@ -10,11 +10,11 @@ import importlib
 import pickle
 import sys
 import types
-import warnings
 from functools import reduce
 from typing import Any
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError
+from pyiron_storage.records.code import from_value, warn_if_changed
 from pyiron_storage.records.document import Record
 
 
@@ -76,7 +76,11 @@ def import_type(record: Record, entry: dict[str, Any]) -> Any:
     if type(name) is not str:
         raise DamagedRecordError(f"{record.place}: the record has a type without a name: {entry!r}.")
     if "code" in entry:
-        return _from_main(name) or _from_bytes(record, name, entry["code"])
+        found = _from_main(name)
+        if found is None:
+            return from_value(record, entry)
+        warn_if_changed(record, entry, found)
+        return found
     try:
         return resolve(name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -95,19 +99,3 @@ def _from_main(name: str) -> Any:
         return resolve(name)
     except AttributeError:
         return None
-
-
-def _from_bytes(record: Record, name: str, code: dict[str, Any]) -> Any:
-    import cloudpickle
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            return cloudpickle.loads(record.bytes_at(code.get("at")))
-    except DamagedRecordError:
-        raise
-    except Exception as error:
-        raise CannotImportError(
-            f"{record.place}: the code of {name!r}, kept by value, does not load: {type(error).__name__}: {error}. "
-            "It may need the Python version and the packages with which it was stored."
-        ) from error

@@ -126,7 +126,7 @@ def info(place: Place) -> NodeInfo:
     """Say what stands at a place, followed."""
     rule, node = rule_of(place), place.node
     if not rule.is_value(node):
-        kind = "array" if rule.kind == "array" else rule.kind
+        kind = "object" if rule.kind == "value" else rule.kind
         shape = tuple(node["shape"]) if rule.kind == "array" else None
         return NodeInfo(kind, type_name(place), "|O" if shape is not None else None, shape, len(parts_of(place)))
     dtype = node.get("dtype") if type(node) is dict else None

@@ -282,7 +282,7 @@ class DictParts(Parts):
 
     def _parts(self) -> ObjectParts | PairParts:
         node = self.place.node
-        return PairParts(self.place.inner("pairs")) if node.get("$") == "dict" else ObjectParts(self.place)
+        return PairParts(self.place.inner("pairs")) if "$" in node and "pairs" in node else ObjectParts(self.place)
 
     def names(self) -> list[str]:
         return self._parts().names()
@@ -324,6 +324,22 @@ class DictParts(Parts):
 
     def remove(self, part: str) -> None:
         self._parts().remove(part)
+
+
+class FieldParts(Parts):
+    """The items of a node by the names that its ``fields`` gives them."""
+
+    def __init__(self, place: Place) -> None:
+        self._fields: list[str] = place.node["fields"]
+        self._items = ArrayParts(place.inner("items"), fixed=True)
+
+    def names(self) -> list[str]:
+        return list(self._fields)
+
+    def find(self, part: str) -> Place:
+        if type(part) is not str or part not in self._fields:
+            raise KeyError(part)
+        return self._items.at(self._fields.index(part))
 
 
 class AttributeParts(Parts):

@@ -19,7 +19,7 @@ OBJECTS: Final = ("nodes",)
 """Fields that hold an object of nodes."""
 PAIRS: Final = ("pairs",)
 """Fields that hold an array of ``[key, value]``, both nodes."""
-SINGLE: Final = ("state", "slots", "kwargs", "function", "setter", "value")
+SINGLE: Final = ("state", "slots", "kwargs", "function", "setter", "value", "zone")
 """Fields that hold one node."""
 OWN: Final = ("state", "nodes", "items", "pairs")
 """Fields whose parts are reached by their own names in a path."""

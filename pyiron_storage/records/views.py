@@ -249,7 +249,7 @@ VIEWS: dict[str, type[View]] = {}
 
 def make_view(source: RecordSource, path: tuple[str, ...], place: Place, decoder: Decoder | None = None) -> View:
     """Return the view of what stands at a place."""
-    return VIEWS[rule_of(place).kind](source, path, decoder)
+    return VIEWS.get(rule_of(place).kind, VIEWS["object"])(source, path, decoder)
 
 
 class ViewRule(Rule):

@@ -4,5 +4,6 @@ from pyiron_storage.records.rules import values  # noqa: I001  predicates: later
 from pyiron_storage.records.rules import containers
 from pyiron_storage.records.rules import objects
 from pyiron_storage.records.rules import arrays
+from pyiron_storage.records.rules import standard
 
-__all__ = ["arrays", "containers", "objects", "values"]
+__all__ = ["arrays", "containers", "objects", "standard", "values"]

@@ -139,6 +139,9 @@ class FrozensetRule(TupleRule):
     name = "frozenset"
     kind = "set"
 
+    def encode(self, obj: Any, encoder: Encoder) -> Node:
+        return encoder.once(obj, self)
+
     def decode(self, node: Node, decoder: Decoder) -> Any:
         return frozenset(map(decoder.decode, decoder.array(node["items"])))
 

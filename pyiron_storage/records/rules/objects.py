@@ -16,6 +16,7 @@ from typing import Any
 
 from pyiron_storage.errors import CannotImportError
 from pyiron_storage.paths import ReservedPart
+from pyiron_storage.records.code import PROTOCOL, by_value, source_digest
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -25,8 +26,6 @@ from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items, fill_mapping, fill_pairs
 
-PROTOCOL = 5
-
 
 class ImportRule(Rule):
     """``{"$":"import","type":n}``: entry ``n`` of the header's types itself."""
@@ -35,6 +34,8 @@ class ImportRule(Rule):
     kind = "import"
 
     def encode(self, obj: Any, encoder: Encoder) -> Node:
+        if type(obj) in copyreg.dispatch_table:  # of a metaclass
+            return encoder.once(obj, REGISTRY.by_name["object"])
         return {"$": "import", "type": type_number(obj, encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
@@ -245,18 +246,18 @@ def type_number(obj: Any, encoder: Encoder, qualified: str | None = None) -> int
 
 
 def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> dict[str, Any]:
-    import cloudpickle
-
     name = name_of(obj, qualified)
     if not encoder.cloudpickle_fallback:
         raise encoder.refusal(
             obj, f"{name!r} cannot be imported under its name, and cloudpickle_fallback=False. Define it in a module."
         )
     try:
-        code = cloudpickle.dumps(obj, protocol=PROTOCOL)
+        code = by_value(obj)
     except Exception as error:
         raise encoder.refusal(obj, f"{name!r} cannot be imported, and cloudpickle refuses it: {error}.") from error
-    return {"name": name, "code": {"$": "code", "at": encoder.record.add_bytes(code)}}
+    source = source_digest(obj)
+    entry = {"name": name, "code": {"$": "code", "at": encoder.record.add_bytes(code)}}
+    return entry | ({"source": source} if source else {})
 
 
 # -- putting together ----------------------------------------------------------

@@ -1,0 +1,96 @@
+"""Code that cannot be imported, kept by value: classes, functions and what else only cloudpickle can put away.
+
+Its bytes stand beside the data of the objects that need it.  Looking at them here
+runs nothing: what they would import is read from the opcodes of the pickle.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import pickletools
+import textwrap
+import warnings
+from typing import Any, Final
+
+from pyiron_storage.errors import CannotImportError, DamagedRecordError, SourceChangedWarning
+from pyiron_storage.records.document import Record
+
+PROTOCOL: Final = 5
+
+
+def by_value(obj: Any) -> bytes:
+    """Return the cloudpickle bytes of a class, function or module."""
+    import cloudpickle
+
+    data: bytes = cloudpickle.dumps(obj, protocol=PROTOCOL)
+    return data
+
+
+def from_value(record: Record, entry: dict[str, Any]) -> Any:
+    """Return the class or function of an entry of the header, made from its bytes.
+
+    Raises
+    ------
+    CannotImportError
+        If the bytes do not load with this Python and these packages.
+    """
+    import cloudpickle
+
+    data = record.bytes_at(entry["code"].get("at") if isinstance(entry["code"], dict) else None)
+    try:
+        return cloudpickle.loads(data)
+    except Exception as error:
+        raise CannotImportError(
+            f"{record.place}: the code of {entry['name']!r}, kept by value, does not load: {type(error).__name__}: "
+            f"{error}. It may need the Python version and the packages with which it was stored."
+        ) from error
+
+
+def source_digest(obj: Any) -> str | None:
+    """Return a digest of the source of a class or function, the same whatever its comments and white space.
+
+    None where the source is not at hand.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(obj)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:32]
+
+
+def warn_if_changed(record: Record, entry: dict[str, Any], found: Any) -> None:
+    """Warn where the running ``__main__`` has another source for a class than the one that was stored."""
+    stored, current = entry.get("source"), source_digest(found)
+    if stored and current and stored != current:
+        warnings.warn(
+            f"{record.place}: {entry['name'].replace(':', '.')} has another source now than when it was stored; "
+            "the one of the running program is taken.",
+            SourceChangedWarning,
+            stacklevel=2,
+        )
+
+
+def captured_modules(data: bytes | memoryview) -> list[str]:
+    """Return the modules from which a pickle would import, read from its opcodes without running them.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> captured_modules(pickle.dumps(textwrap.dedent))
+    ['textwrap']
+    """
+    texts: list[str] = []
+    modules: set[str] = set()
+    try:
+        for opcode, argument, _ in pickletools.genops(bytes(data)):
+            if opcode.name == "STACK_GLOBAL":
+                modules.add(texts[-2])
+            elif opcode.name == "GLOBAL":
+                modules.add(str(argument).partition(" ")[0])
+            elif isinstance(argument, str):
+                texts.append(argument)
+    except (ValueError, IndexError) as error:
+        raise DamagedRecordError(f"The code that is kept by value is no pickle: {error}.") from error
+    return sorted(modules - {"builtins", "cloudpickle.cloudpickle", "copyreg"})
