@@ -19,7 +19,7 @@ from pyiron_storage.errors import NoObjectError, RestoreError, StorageError
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.parts import ObjectParts, Parts
+from pyiron_storage.records.parts import DictParts, Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.view_kinds import DictView, ListView, SetView, TupleView
@@ -190,10 +190,12 @@ class StorableRule(Rule):
     name = "storable"
 
     def fill_node(self, obj: Storable, node: Node, encoder: Encoder) -> None:
-        obj.store(StoringGroup(encoder, node, encoder.hint))
+        group = StoringGroup(encoder, node, encoder.hint)
+        obj.store(group)
+        group.finish()
 
     def parts(self, place: Place) -> Parts:
-        return ObjectParts(place.inner("nodes"))
+        return DictParts(place.inner("nodes").follow())
 
     def shell(self, node: Node, decoder: Decoder) -> Any:
         cls = decoder.type(node["type"])
@@ -209,7 +211,7 @@ class StorableRule(Rule):
         self.fill(shell, node, decoder)
         return shell
 
-    def close_cycle(self, node: Node, decoder: Decoder) -> Any:
+    def close_cycle(self, line: int, node: Node, decoder: Decoder) -> None:
         name = decoder.record.type_entry(node["type"])["name"].partition(":")[2]
         raise RestoreError(
             f"{decoder.record.place}: a {name} is in a cycle with itself, and its _restore cannot give it before it is "
@@ -228,12 +230,12 @@ class GroupRule(Rule):
     kind = "group"
 
     def parts(self, place: Place) -> Parts:
-        return ObjectParts(place.inner("nodes"))
+        return DictParts(place.inner("nodes").follow())
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         raise NoObjectError(
             f"{decoder.record.place}: this is a plain group inside an object; load what is in it by name: "
-            f"{', '.join(map(repr, decoder.object(node['nodes'])))}."
+            f"{', '.join(map(repr, decoder.decode(node['nodes'])))}."
         )
 
 

@@ -64,6 +64,14 @@ class StoringGroup(GenericStorage):
             known = self._values[str(name)] = StoringGroup(self._encoder, node, str(name))
         return known
 
+    def finish(self) -> None:
+        """Write the nodes as pairs where one has the name that marks a rule."""
+        for inner in self._values.values():
+            if isinstance(inner, StoringGroup):
+                inner.finish()
+        if "$" in self._node.get("nodes", {}):
+            self._node["nodes"] = {"$": "dict", "pairs": [list(pair) for pair in self._node["nodes"].items()]}
+
     def list_nodes(self) -> list[str]:
         return [name for name, value in self._values.items() if not isinstance(value, StoringGroup)]
 

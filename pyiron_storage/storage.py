@@ -348,9 +348,9 @@ class GenericStorage(MutableMapping[str, Any], ABC):
 
     def _prepare(self, path: str, value: Any) -> Any:
         """What is to be written: the value itself where it may be native, else its record."""
-        if type(value) in NATIVE_TYPES and not (type(value) is np.ndarray and value.dtype.hasobject):
-            return value
-        return self._encode(path, value)
+        is_native = type(value) in NATIVE_TYPES and not (type(value) is np.ndarray and value.dtype.hasobject)
+        looks_like_a_record = type(value) is str and value.startswith(MAGIC.decode())
+        return value if is_native and not looks_like_a_record else self._encode(path, value)
 
     def _encode(self, path: str, value: Any) -> Record:
         record = Record()

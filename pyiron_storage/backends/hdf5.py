@@ -8,6 +8,7 @@ variable length: text is a fixed-length UTF-8 scalar.
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -308,13 +309,20 @@ def is_hdf5(path: Path) -> bool:
 
 
 def link_name(name: str) -> bytes:
-    """The name of the HDF5 link for a node or group: ``/`` cannot be in one and is written ``%2F``."""
-    return name.replace("%", "%25").replace("/", "%2F").encode()
+    """The name of the HDF5 link for a node or group.
+
+    ``/`` cannot be in one and is written ``%2F``; the ``%`` of a name that has ``%2F`` or ``%25`` is written ``%25``.
+    """
+    return _SPECIAL.sub(lambda found: "%2F" if found[0] == "/" else "%25", name).encode()
 
 
 def plain_name(link: bytes) -> str:
     """The name of the node or group behind an HDF5 link."""
-    return link.decode("utf-8", "surrogateescape").replace("%2F", "/").replace("%25", "%")
+    return _ESCAPED.sub(lambda found: "/" if found[1] == "F" else "%", link.decode("utf-8", "surrogateescape"))
+
+
+_SPECIAL: Final = re.compile(r"/|%(?=2[5F])")
+_ESCAPED: Final = re.compile(r"%2([5F])")
 
 
 @functools.cache

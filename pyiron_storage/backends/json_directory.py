@@ -16,7 +16,6 @@ import shutil
 import time
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -35,6 +34,8 @@ GROUP_FILE: Final = "group.json"
 INLINE_BYTES: Final = 1024
 """Text and bytes up to this size stand in ``group.json``."""
 GRACE_SECONDS: Final = 60.0
+LONGEST_NAME: Final = 100
+"""Longer names are cut and end in a digest; file systems end at 255 bytes."""
 _OURS: Final = re.compile(r".+-\d+\.(npy|jsonl|txt|bin)|\..+\.new")
 
 
@@ -175,7 +176,7 @@ class DirectoryTree(OpenFile):
         if name not in group.groups:
             if name in group.nodes:
                 group.remove(name)
-            group.groups[name] = directory_name(name)
+            group.groups[name] = group.new_directory(name)
             group.changed = True
             self._groups[(*above, name)] = Directory(group.path / group.groups[name], fresh=True)
 
@@ -327,6 +328,16 @@ class Directory:
         self._new_files.append(file)
         return file
 
+    def new_directory(self, name: str) -> str:
+        """A name for the directory of a group, other than those of its neighbours where case does not count."""
+        taken = {known.casefold() for known in self.groups.values()}
+        stem = text = directory_name(name)
+        counter = 1
+        while text.casefold() in taken:
+            counter += 1
+            text = f"{stem}~{counter}"
+        return text
+
     def save(self) -> None:
         """Replace ``group.json``; this is the commit of the group."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -370,12 +381,22 @@ class Directory:
 
 def directory_name(name: str) -> str:
     """The name of the directory or file for a group or node: percent-encoded where a file system would object."""
-    text = quote(name, safe=" !#$&'()+,;=@[]^`{}~" + "".join(map(chr, range(0xA1, 0x250))))
-    if text.upper().partition(".")[0] in _DEVICES or text[0] == "." or text[-1] in ". ":
-        text = f"%{ord(text[0]):02X}{text[1:]}" if text[-1] not in ". " else f"{text[:-1]}%{ord(text[-1]):02X}"
-    if len(text.encode()) > 100:
-        text = text[:60] + "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    text = _FORBIDDEN.sub(_percent, name)
+    if text.upper().partition(".")[0] in _DEVICES or text.startswith(".") or _OURS.fullmatch(text):
+        text = _percent(text[0]) + text[1:]
+    if text[-1] in ". ":
+        text = text[:-1] + _percent(text[-1])
+    if text.casefold() == GROUP_FILE:
+        text = _percent(text[0]) + text[1:]
+    if len(text.encode()) > LONGEST_NAME:
+        text = text[:20] + "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
     return text
 
 
+def _percent(found: re.Match[str] | str) -> str:
+    text = found if isinstance(found, str) else found[0]
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%]')
 _DEVICES: Final = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}

@@ -115,11 +115,6 @@ class Decoder:
         array: list[Node] = self._expect(list, self.entries(entries))
         return array
 
-    def object(self, entries: Node) -> dict[str, Node]:
-        """Return the nodes of an object field, gathered where it goes on on other lines."""
-        found: dict[str, Node] = self._expect(dict, self.entries(entries))
-        return found
-
     def entries(self, node: Node) -> Node:
         """Return an array or object of nodes, gathered where it goes on on other lines."""
         if not is_parts(node):
@@ -215,20 +210,23 @@ class Decoder:
             return self._memo[line]
         if line not in self._begun:
             return self.line(line)
-        node = self.record.parse(line)
-        made = self.rule(node["$"]).close_cycle(node, self) if type(node) is dict and "$" in node else self.decode(node)
-        return self._memo.setdefault(line, made)
+        node = self._parsed(line)
+        if type(node) is dict and type(node.get("$")) is str and not is_parts(node):
+            self.rule(node["$"]).close_cycle(line, node, self)
+        else:
+            self.again(line, node)
+        return self._memo[line]
 
-    def again(self, node: Node) -> Any:
-        """Decode a node that is being decoded already, whose parts exist by now."""
+    def again(self, line: int, node: Node) -> None:
+        """Make the object of a line that is being made already, from the parts that exist by now."""
         if self._nesting >= DEEPEST:
-            raise DamagedRecordError(
-                f"{self.record.place}: the record holds something in itself in a way no object can."
-            )
+            raise DamagedRecordError(f"{self.record.place}: line {line} holds itself in a way no object can.")
         self._nesting += 1
-        made = self.decode(node)
+        shell = self._shell(node)
+        made = self.decode(node) if shell is NO_SHELL else shell
+        if self._memo.setdefault(line, made) is shell:
+            self._fill(shell, node)
         self._nesting -= 1
-        return made
 
 
 def references_below(record: Record, node: Node) -> list[int]:

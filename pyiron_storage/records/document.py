@@ -104,7 +104,7 @@ class Record:
         self._lines.pop()
         header = self.node(HEADER)
         found = header["pyiron_storage"]
-        if not isinstance(found, int) or not isinstance(header.get("types"), list):
+        if not isinstance(found, int) or found < 1 or not isinstance(header.get("types"), list):
             raise DamagedRecordError(f"{self.place}: the header of the record is damaged.")
         if found > FORMAT:
             raise FormatVersionError(

@@ -14,7 +14,7 @@ from typing import Any
 from pyiron_storage.errors import NotStorableError
 from pyiron_storage.paths import escape, join
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
-from pyiron_storage.records.layout import lay_out
+from pyiron_storage.records.layout import Marks, lay_out
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.structure import path_to
 
@@ -53,11 +53,12 @@ class Encoder:
         self._depth = depth
         self.type_numbers: dict[int, int] = {}
         """The numbers in the header of the classes and functions met so far, by id."""
+        self.temporaries: set[int] = set()
+        """The ids of objects that a reduction made for this one time, as arguments of its call."""
         self._rules: dict[type, Rule] = {}
         self._nodes: dict[int, Node] = {}
         self._kept: list[object] = []
-        self._shared: set[int] = set()
-        self._deep: set[int] = set()
+        self._marks = Marks()
         self._waiting: deque[tuple[Rule, Any, Node, str]] = deque()
 
     # -- for rules -----------------------------------------------------------
@@ -74,12 +75,12 @@ class Encoder:
         """Return the one node of an object, filled by its rule now or, where it lies deep, later."""
         node = self._nodes.get(id(obj))
         if node is not None:
-            self._shared.add(id(node))
+            self._marks.shared.add(id(node))
             return node
         node = self._nodes[id(obj)] = rule.begin(obj)
         self._kept.append(obj)  # an id is only unique while its object lives
         if self._depth >= DEEPEST:
-            self._deep.add(id(node))
+            self._marks.deep.add(id(node))
             self._waiting.append((rule, obj, node, self.hint))
             return node
         self._depth += 1
@@ -99,11 +100,16 @@ class Encoder:
 
     def root(self, obj: Any) -> None:
         """Make `obj` the root of the record."""
-        lay_out(self.record, self._graph(obj), self._shared, self._deep, ROOT)
+        self._lay_out(obj, ROOT)
 
     def part(self, obj: Any) -> Node:
         """Add lines for `obj` to the record and return the node to put in its place."""
-        return lay_out(self.record, self._graph(obj), self._shared, self._deep)
+        return self._lay_out(obj)
+
+    def _lay_out(self, obj: Any, root_line: int | None = None) -> Node:
+        graph = self._graph(obj)
+        self._marks.through = {id(self._nodes[known]) for known in self.temporaries if known in self._nodes}
+        return lay_out(self.record, graph, self._marks, root_line)
 
     def _graph(self, obj: Any) -> Node:
         root, node = None, None

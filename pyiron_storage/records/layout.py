@@ -8,16 +8,36 @@ lines (``parts``).
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pyiron_storage.records.document import LINE_BYTES, Node, Record, dump, reference
 from pyiron_storage.records.structure import is_container, is_reference, long_fields, slots
 
-SHELLESS: Final = ("tuple", "frozenset", "namedtuple", "slice", "call", "new", "enum")
-"""Rules whose object cannot exist before (some of) its parts do."""
+COMPLETE_AT_ONCE: Final = ("tuple", "frozenset", "namedtuple", "slice")
+"""Rules whose object cannot exist before its items do."""
 
 
-def lay_out(record: Record, root: Node, shared: set[int], deep: set[int], root_line: int | None = None) -> Node:
+@dataclass
+class Marks:
+    """What the walk over an object noted of the nodes that it made, by their ids.
+
+    Attributes
+    ----------
+    shared
+        Met again: they stand apart.
+    deep
+        Too deep for the line: they stand apart.
+    through
+        Made by a reduction for its one call: they never stand apart for a cycle.
+    """
+
+    shared: set[int] = field(default_factory=set)
+    deep: set[int] = field(default_factory=set)
+    through: set[int] = field(default_factory=set)
+
+
+def lay_out(record: Record, root: Node, marks: Marks, root_line: int | None = None) -> Node:
     """Write the nodes below `root` to lines of `record`; return what stands for the root.
 
     Parameters
@@ -26,21 +46,21 @@ def lay_out(record: Record, root: Node, shared: set[int], deep: set[int], root_l
         Takes the lines.
     root
         A graph of nodes, with cycles where the object has them.
-    shared, deep
-        The ids of the nodes below root that were met again or lie too deep.
+    marks
+        Which of the nodes stand apart.
     root_line
         The line of the root where it has one; without it the node is returned,
         to be put into an existing line, or a reference to its line.
     """
-    apart = shared or deep
-    root = _put_apart(record, root, shared, deep, root_line) if apart else shorten(record, root)
+    apart = marks.shared or marks.deep
+    root = _put_apart(record, root, marks, root_line) if apart else shorten(record, root)
     if root_line is not None:
         record.replace(root_line, root)
     return root
 
 
-def _put_apart(record: Record, root: Node, shared: set[int], deep: set[int], root_line: int | None) -> Node:
-    apart = shared | deep
+def _put_apart(record: Record, root: Node, marks: Marks, root_line: int | None) -> Node:
+    apart = marks.shared | marks.deep
     lines: dict[int, int] = {}
     if root_line is not None:
         lines[id(root)] = root_line
@@ -50,8 +70,8 @@ def _put_apart(record: Record, root: Node, shared: set[int], deep: set[int], roo
     waiting = deque([root])
     while waiting:
         start = waiting.popleft()
-        if id(start) in shared:
-            _free_the_cycle(start, apart)
+        if id(start) in marks.shared:
+            _free_the_cycle(start, apart, marks.through)
         waiting.extend(_refer(record, start, apart, lines))
         short = shorten(record, start)
         if id(start) in lines:
@@ -82,7 +102,7 @@ def _refer(record: Record, start: Node, apart: set[int], lines: dict[int, int]) 
     return new
 
 
-def _free_the_cycle(node: Node, apart: set[int]) -> None:
+def _free_the_cycle(node: Node, apart: set[int], through: set[int]) -> None:
     """Let what a shared tuple or call holds stand apart, so that a cycle through it can be closed.
 
     The reader makes the list in ``t = ([t],)`` first, empty, which it can only
@@ -90,19 +110,20 @@ def _free_the_cycle(node: Node, apart: set[int]) -> None:
     """
     walk = [node]
     while walk:
-        for inner in _needed_first(walk.pop()):
+        for inner in _needed_first(walk.pop(), through):
             if is_container(inner) and id(inner) not in apart:
-                if _needed_first(inner):
-                    walk.append(inner)
-                else:
+                walk.append(inner)
+                if id(inner) not in through and not (type(inner) is dict and inner.get("$") in COMPLETE_AT_ONCE):
                     apart.add(id(inner))
 
 
-def _needed_first(node: Node) -> list[Node]:
+def _needed_first(node: Node, through: set[int]) -> list[Node]:
     """The nodes that must be complete before the object of `node` exists."""
-    if type(node) is not dict or node.get("$") not in SHELLESS:
+    if id(node) in through:
+        return [holder[key] for holder, key in slots(node)]
+    if type(node) is not dict or "$" not in node:
         return []
-    inner: list[Node] = node.get("args") or ([] if node["$"] in ("call", "new") else node.get("items", []))
+    inner: list[Node] = node.get("items" if node["$"] in COMPLETE_AT_ONCE else "args", [])
     return inner
 
 

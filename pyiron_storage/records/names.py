@@ -11,7 +11,7 @@ import pickle
 import sys
 import types
 from functools import reduce
-from typing import Any
+from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError
 from pyiron_storage.records.code import from_value, warn_if_changed
@@ -40,8 +40,8 @@ def importable_name(obj: Any, qualified: str | None = None) -> str | None:
     >>> importable_name(lambda: 0) is None
     True
     """
-    if obj in _NAMELESS if isinstance(obj, type) else False:
-        return f"types:{obj.__name__}"
+    if isinstance(obj, type) and obj in _NAMELESS:
+        return _NAMELESS[obj]
     try:
         name = name_of(obj, qualified)
         return name if not name.startswith("__main__") and resolve(name) is obj else None
@@ -49,7 +49,12 @@ def importable_name(obj: Any, qualified: str | None = None) -> str | None:
         return None
 
 
-_NAMELESS = (type(None), type(...), type(NotImplemented))
+_NAMELESS: Final = {
+    types.NoneType: "types:NoneType",
+    types.EllipsisType: "types:EllipsisType",
+    types.NotImplementedType: "types:NotImplementedType",
+}
+"""Types whose own name does not import them."""
 
 
 def resolve(name: str) -> Any:

@@ -68,6 +68,8 @@ def _spelled_out(record: Record, node: Node) -> Node:
         return [_spelled_out(record, inner) for inner in node]
     if type(node) is not dict:
         return node
+    if is_reference(node):
+        return _spelled_out(record, record.node(node["$"]))
     if node.get("$") == "tuple" and type(node["items"]) is list:
         return [_spelled_out(record, item) for item in node["items"]]
     spelled = {field: _spelled_out(record, inner) for field, inner in node.items()}

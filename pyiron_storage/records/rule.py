@@ -68,9 +68,9 @@ class Rule:
         self.fill(shell, node, decoder)
         return shell
 
-    def close_cycle(self, node: Node, decoder: Decoder) -> Any:
-        """Return the object where a cycle comes back to it before it is complete."""
-        return decoder.again(node)
+    def close_cycle(self, line: int, node: Node, decoder: Decoder) -> None:
+        """Let the decoder have the object of a line where a cycle comes back to it before it is complete."""
+        decoder.again(line, node)
 
     # -- from outside ----------------------------------------------------------
 

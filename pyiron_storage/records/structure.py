@@ -15,11 +15,9 @@ from pyiron_storage.records.document import Node
 
 LISTS: Final = ("args", "items")
 """Fields that hold an array of nodes."""
-OBJECTS: Final = ("nodes",)
-"""Fields that hold an object of nodes."""
 PAIRS: Final = ("pairs",)
 """Fields that hold an array of ``[key, value]``, both nodes."""
-SINGLE: Final = ("state", "slots", "kwargs", "function", "setter", "value", "zone")
+SINGLE: Final = ("nodes", "state", "slots", "kwargs", "function", "setter", "value", "zone")
 """Fields that hold one node."""
 OWN: Final = ("state", "nodes", "items", "pairs")
 """Fields whose parts are reached by their own names in a path."""
@@ -59,14 +57,14 @@ def _field_slots(node: dict[str, Node], field: str, inner: Node) -> Iterator[Slo
         yield node, field
     elif field in PAIRS and type(inner) is list:
         yield from ((pair, side) for pair in inner for side in (0, 1))
-    elif field in LISTS + OBJECTS and not is_parts(inner):
+    elif field in LISTS and not is_parts(inner):
         yield from slots(inner)
 
 
 def long_fields(node: Node) -> Iterator[Slot]:
     """Every array and object of a rule's fields that may go on on other lines."""
     if type(node) is dict and "$" in node:
-        for field in (*LISTS, *OBJECTS, *PAIRS):
+        for field in (*LISTS, *PAIRS):
             if type(node.get(field)) in (list, dict):
                 yield node, field
 

@@ -14,6 +14,7 @@ from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
 from pyiron_storage.records.places import key_part
 from pyiron_storage.records.rule import REGISTRY
+from pyiron_storage.records.rules.values import is_text
 from pyiron_storage.records.views import VIEWS, View
 
 
@@ -22,8 +23,8 @@ class _Keyed(View):
 
     def _part(self, key: Any) -> str:
         """The part of a path that stands for a key of any type."""
-        if type(key) in (str, OtherKey, ReservedPart):
-            return str.__str__(key) if type(key) is str else key
+        if type(key) in (OtherKey, ReservedPart) or (type(key) is str and is_text(key)):
+            return key  # type: ignore[no-any-return]
         scratch = Record()
         return key_part(scratch, Encoder(scratch, "the key").part(key))
 
@@ -43,7 +44,7 @@ class _Keyed(View):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         path = self._resolve(key)
-        if len(path) > 1 or type(key) is str:
+        if len(path) > 1 or type(path[0]) in (str, ReservedPart):
             self._set_path(path, value)
         else:
             self._put([], path[0], value, lambda parts, node: self._put_key(parts, path[0], key, node))

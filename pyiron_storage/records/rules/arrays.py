@@ -187,7 +187,7 @@ class ScalarRule(Rule):
         if "number" in node:
             return dtype.type(node["number"]) if dtype.isnative else np.array(node["number"], dtype)[()]
         data = bytes.fromhex(node["hex"])
-        return np.frombuffer(data, dtype, 1).copy()[0] if dtype.itemsize else dtype.type()
+        return np.frombuffer(data, dtype, 1).copy()[0] if dtype.itemsize else np.zeros(1, dtype)[0]
 
 
 class DtypeRule(Rule):

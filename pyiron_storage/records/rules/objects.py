@@ -12,7 +12,7 @@ from __future__ import annotations
 import copyreg
 import sys
 import types
-from typing import Any
+from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError
 from pyiron_storage.paths import ReservedPart
@@ -184,6 +184,7 @@ def _fill_reduced(obj: Any, node: Node, reduced: Any, encoder: Encoder) -> None:
         node.clear()
         node.update({"$": "import", "type": type_number(obj, encoder, reduced)})
         return
+    encoder.temporaries.update(_temporaries(reduced))
     function, args, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
     node.clear()
     _fill_call(node, function, args, encoder)
@@ -195,6 +196,21 @@ def _fill_reduced(obj: Any, node: Node, reduced: Any, encoder: Encoder) -> None:
         fill_pairs(node["pairs"], list(pairs), encoder)
     if state is not None:
         _fill_state(node, state, setter, encoder)
+
+
+def _temporaries(reduced: tuple[Any, ...]) -> list[int]:
+    """The ids of the arguments that were made for this reduction: nothing else holds them, nor their tuple."""
+    if sys.getrefcount(reduced[1]) > _HELD_BY_ONE:
+        return []
+    return [id(reduced[1][index]) for index in range(len(reduced[1])) if _references(reduced[1], index) <= _HELD_BY_ONE]
+
+
+def _references(arguments: tuple[Any, ...], index: int) -> int:
+    return sys.getrefcount(arguments[index])
+
+
+_HELD_BY_ONE: Final = _references(([],), 0)
+"""What `sys.getrefcount` says of a thing that only one tuple holds."""
 
 
 def _fill_call(node: Node, function: Any, args: tuple[Any, ...], encoder: Encoder) -> None:

@@ -47,11 +47,17 @@ class DecimalRule(TextRule):
     type = decimal.Decimal
 
 
-class FractionRule(TextRule):
-    """``{"$":"fraction","text":"1/3"}``."""
+class FractionRule(Rule):
+    """``{"$":"fraction","items":[1,3]}``."""
 
     name = "fraction"
-    type = fractions.Fraction
+    kind = "value"
+
+    def fill_node(self, obj: fractions.Fraction, node: Node, encoder: Encoder) -> None:
+        node["items"] = [encoder.encode(obj.numerator), encoder.encode(obj.denominator)]
+
+    def decode(self, node: Node, decoder: Decoder) -> Any:
+        return fractions.Fraction(*map(decoder.decode, decoder.array(node["items"])))
 
 
 class UUIDRule(TextRule):
