@@ -5,5 +5,6 @@ from pyiron_storage.records.rules import containers
 from pyiron_storage.records.rules import objects
 from pyiron_storage.records.rules import arrays
 from pyiron_storage.records.rules import standard
+from pyiron_storage.records.rules import pandas_objects
 
-__all__ = ["arrays", "containers", "objects", "standard", "values"]
+__all__ = ["arrays", "containers", "objects", "pandas_objects", "standard", "values"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 from typing import Any, Final
 
 import numpy as np
@@ -29,12 +30,22 @@ _SIMPLE: Final = frozenset("biufcmMSUV")
 
 def dtype_node(dtype: np.dtype[Any]) -> Node:
     """The name of a dtype, or its fields as numpy's own file format lists them; None where neither gives it back."""
-    if dtype.kind not in _SIMPLE or dtype.hasobject or dtype.metadata:
+    if dtype.kind not in _SIMPLE or dtype.hasobject or not _is_bare(dtype):
         return None
     if dtype.names is None and dtype.subdtype is None:
         return dtype.str
-    node = _listed(np.lib.format.dtype_to_descr(dtype))
-    return node if _dtype_of(node) == dtype and not dtype.isalignedstruct else None
+    try:
+        node = _listed(np.lib.format.dtype_to_descr(dtype))
+        return node if _dtype_of(node) == dtype else None
+    except ValueError:  # fields in an order of their own
+        return None
+
+
+def _is_bare(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is its fields alone: no metadata, no alignment, no class such as `numpy.record`."""
+    inner = [field[0] for field in (dtype.fields or {}).values()] + ([dtype.subdtype[0]] if dtype.subdtype else [])
+    own = dtype.metadata is None and not dtype.isalignedstruct
+    return own and (dtype.names is None or dtype.type is np.void) and all(map(_is_bare, inner))
 
 
 def _listed(description: Any) -> Any:
@@ -186,8 +197,13 @@ class ScalarRule(Rule):
         dtype = read_dtype(node["dtype"], decoder.record.place)
         if "number" in node:
             return dtype.type(node["number"]) if dtype.isnative else np.array(node["number"], dtype)[()]
-        data = bytes.fromhex(node["hex"])
+        data = bytes.fromhex(node["hex"])[: dtype.itemsize]
+        if dtype.kind in "SU":  # an array would drop NULs at the end
+            return np.bytes_(data) if dtype.kind == "S" else np.str_(data.decode(_UTF32[dtype.byteorder]))
         return np.frombuffer(data, dtype, 1).copy()[0] if dtype.itemsize else np.zeros(1, dtype)[0]
+
+
+_UTF32: Final = {"<": "utf-32-le", ">": "utf-32-be", "=": f"utf-32-{sys.byteorder[0]}e"}
 
 
 class DtypeRule(Rule):

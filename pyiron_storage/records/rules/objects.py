@@ -155,6 +155,8 @@ def _fill_attributes(obj: Any, node: Node, encoder: Encoder) -> None:
         node["slots"] = _attributes(slots, encoder)
     elif state is not None:
         node["state"] = _attributes(state, encoder)
+    elif hasattr(obj, "__dict__") and not hasattr(obj, "__setstate__"):
+        node["state"] = {}  # says that it may be given attributes
 
 
 def _attributes(state: dict[Any, Any], encoder: Encoder) -> Node:
