@@ -36,6 +36,7 @@ from pyiron_storage.errors import (
     StorageClosedError,
     StorageError,
     StorageExistsError,
+    StorageInUseError,
     StorageNotFoundError,
     StorageWarning,
     TransactionError,
@@ -44,6 +45,7 @@ from pyiron_storage.errors import (
     ViewAttributeError,
     ViewError,
 )
+from pyiron_storage.inspection import CodePart, inspect
 from pyiron_storage.ready_made import HasHDFAdapaterMixin, ListStorable, PickleStorable
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.view_kinds import DictView, ListView, ObjectView, SetView, TupleView
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CannotImportError",
     "CloudpickleStorage",
+    "CodePart",
     "DamagedRecordError",
     "DictView",
     "FileKindError",
@@ -85,6 +88,7 @@ __all__ = [
     "StorageClosedError",
     "StorageError",
     "StorageExistsError",
+    "StorageInUseError",
     "StorageNotFoundError",
     "StorageWarning",
     "TransactionError",
@@ -97,6 +101,7 @@ __all__ = [
     "backends",
     "delete",
     "errors",
+    "inspect",
     "load",
     "open_storage",
     "save",

@@ -24,6 +24,7 @@ __all__ = [
     "StorageClosedError",
     "StorageError",
     "StorageExistsError",
+    "StorageInUseError",
     "StorageNotFoundError",
     "StorageWarning",
     "TransactionError",
@@ -54,6 +55,10 @@ class StorageError(Exception):
 
 class UnknownBackendError(StorageError, ValueError):
     """No back-end has this name, or none is known for the suffix of a file."""
+
+
+class StorageInUseError(StorageError, PermissionError):
+    """The file is open and cannot be deleted or replaced now."""
 
 
 class StorageNotFoundError(StorageError, FileNotFoundError):

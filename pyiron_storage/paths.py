@@ -17,7 +17,7 @@ import orjson
 
 from pyiron_storage.errors import InvalidNameError, PathNotFoundError
 
-RESERVED: Final = ("~args", "~kwargs", "~state", "~slots", "~items", "~pairs", "~setter")
+RESERVED: Final = ("~args", "~kwargs", "~state", "~items", "~pairs", "~setter")
 METADATA: Final = "~metadata"
 
 
@@ -148,9 +148,9 @@ def _is_text(name: str) -> bool:
 
 def not_found(part: str, within: str, names: Iterable[str], file: str) -> PathNotFoundError:
     """Build the error for a missing part: it lists the names that exist and the closest match."""
-    names = [str(name) for name in names]
+    names = [escape(name) for name in names]
     message = f"{file}: there is no {escape(part)!r} in {within or 'the top level'}."
-    close = difflib.get_close_matches(str(part), names, n=1)
+    close = difflib.get_close_matches(escape(part), names, n=1)
     if close:
         message += f" Did you mean {close[0]!r}?"
     shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")

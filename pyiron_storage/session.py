@@ -139,6 +139,10 @@ class Session:
 
     def close(self) -> None:
         """Close the storage; a second time does nothing."""
+        if self._shared.depth:
+            raise TransactionError(
+                f"{self.file}: the storage is closed inside a transaction. End the transaction first."
+            )
         if not self.closed:
             self.closed = True
             self.root._close()

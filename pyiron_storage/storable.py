@@ -7,6 +7,7 @@ the record itself, so that thousands of nested storables cost microseconds each.
 
 from __future__ import annotations
 
+import collections
 import copyreg
 import functools
 import importlib.metadata
@@ -22,7 +23,6 @@ from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.parts import DictParts, Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
-from pyiron_storage.records.view_kinds import DictView, ListView, SetView, TupleView
 from pyiron_storage.records.views import View
 from pyiron_storage.storable_groups import RestoringGroup, RestoringStorage, StoringGroup
 from pyiron_storage.storage import GenericStorage
@@ -99,6 +99,8 @@ class Storable(ABC):
         """
         if group_name is not None:
             storage = storage.create_group(group_name)
+        if "NAME" in storage and "MODULE" in storage:  # what was stored here goes
+            storage.clear()
         self._store_type(storage)
         self._store(storage)
 
@@ -147,31 +149,34 @@ def _called(cls: type, restore: Any, storage: GenericStorage, version: str) -> A
 
 def _settled(obj: Any) -> Any:
     """Put the real list or dict where a class kept what `storage[name]` gave: no restored object holds a view."""
-    attributes = getattr(obj, "__dict__", {})
-    attributes.update({name: _plain(value, set()) for name, value in attributes.items() if type(value) in _MAY_HOLD})
+    if isinstance(obj, type):
+        return obj
+    for name, value in list(getattr(obj, "__dict__", {}).items()):
+        if isinstance(value, _MAY_HOLD):
+            obj.__dict__[name] = _plain(value, set())
     for slot in copyreg._slotnames(type(obj)):  # type: ignore[attr-defined]
-        if type(value := getattr(obj, slot, None)) in _MAY_HOLD:
+        if isinstance(value := getattr(obj, slot, None), _MAY_HOLD):
             setattr(obj, slot, _plain(value, set()))
-    return obj
+    return _plain(obj, set())
 
 
 def _plain(value: Any, seen: set[int]) -> Any:
     """A value with the real thing for each view in it, in the same list or dict where it was one."""
     if isinstance(value, View):
         return value.to_object()
-    if type(value) not in _MAY_HOLD or id(value) in seen:
+    if not isinstance(value, _MAY_HOLD) or id(value) in seen:
         return value
     seen.add(id(value))
-    if type(value) is tuple:
+    if isinstance(value, tuple):
         plain = tuple(_plain(inner, seen) for inner in value)
-        return value if all(map(operator.is_, plain, value)) else plain
-    for key, inner in list(value.items() if type(value) is dict else enumerate(value)):
-        if type(inner) in _MAY_HOLD:
+        return value if type(value) is not tuple or all(map(operator.is_, plain, value)) else plain
+    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if isinstance(inner, _MAY_HOLD):
             value[key] = _plain(inner, seen)
     return value
 
 
-_MAY_HOLD = frozenset([list, dict, tuple, ListView, DictView, TupleView, SetView])
+_MAY_HOLD = (View, list, dict, tuple, collections.deque)
 
 
 @functools.cache

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
 from pyiron_storage.errors import NotStorableError
 from pyiron_storage.paths import Name, check_name, split
@@ -63,6 +65,11 @@ class StoringGroup(GenericStorage):
             node = self._node["nodes"][str(name)] = {"$": "group", "nodes": {}}
             known = self._values[str(name)] = StoringGroup(self._encoder, node, str(name))
         return known
+
+    @contextmanager
+    def transaction(self) -> Iterator[Self]:
+        """Nothing of its own: all of the object is stored as one."""
+        yield self
 
     def finish(self) -> None:
         """Write the nodes as pairs where one has the name that marks a rule."""

@@ -23,8 +23,9 @@ from pyiron_storage.errors import (
     NotAContainerError,
     PathNotFoundError,
     TransactionError,
+    UnsupportedOperationError,
 )
-from pyiron_storage.paths import METADATA, Name, check_name, join, not_found, split
+from pyiron_storage.paths import METADATA, Name, check_name, escape, join, not_found, split
 from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.names import import_type
@@ -47,6 +48,7 @@ def _own_names(native: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(native)
     def method(self: GenericStorage, path: str) -> Any:
         if type(path) is Name:
+            self._session.check_open()
             return self._adopt(native(self, path))
         return getattr(self, by_path[native.__name__])(path)
 
@@ -59,7 +61,10 @@ def _own_lists(native: Callable[..., list[str]]) -> Callable[..., list[str]]:
     @functools.wraps(native)
     def method(self: GenericStorage) -> list[str]:
         self._session.check_open()
-        return [name for name in native(self) if name != METADATA]
+        try:
+            return [name for name in native(self) if name != METADATA]
+        except KeyError:
+            raise self._gone() from None
 
     return method
 
@@ -174,6 +179,10 @@ class GenericStorage(MutableMapping[str, Any], ABC):
     def _close(self) -> None:
         """Give the resource back."""
 
+    def _destroy(self) -> None:
+        """Remove the file or directory, and nothing that others put there; called on an open root."""
+        raise UnsupportedOperationError(f"{self._session.file}: this back-end does not delete its files.")
+
     # -- what a back-end may do better -------------------------------------------
 
     def _has_node(self, name: str) -> bool:
@@ -278,14 +287,19 @@ class GenericStorage(MutableMapping[str, Any], ABC):
     def _missing(self, part: str) -> PathNotFoundError:
         try:
             names = list(self)
-        except KeyError:
-            return PathNotFoundError(
-                f"{self._session.file}: the group {self.path!r} is gone; it was deleted or replaced."
-            )
+        except PathNotFoundError:
+            return self._gone()
         return not_found(part, self.path, names, self._session.file)
 
+    def _gone(self) -> PathNotFoundError:
+        return PathNotFoundError(f"{self._session.file}: the group {self.path!r} was deleted or replaced.")
+
     def _has(self, part: str) -> bool:
-        return type(part) is str and (self._has_node(part) or self._has_group(part))
+        self._session.check_open()
+        try:
+            return type(part) is str and (self._has_node(part) or self._has_group(part))
+        except KeyError:
+            raise self._gone() from None
 
     def _has_record(self) -> bool:
         """Whether this group of the back-end is a stored object, not a group that a user made."""
@@ -317,6 +331,9 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         parts = split(path)
         if not parts:
             raise InvalidNameError(f"{self._session.file}: an object is stored under a name; {path!r} names none.")
+        if isinstance(value, GenericStorage):
+            self._copy_group(path, value)
+            return
         with self._session.transaction():
             group, rest = self._existing(parts)
             if isinstance(group, View):
@@ -328,6 +345,16 @@ class GenericStorage(MutableMapping[str, Any], ABC):
             for name in rest[:-1]:
                 group = group.create_group(Name(name))
             group._put(Name(rest[-1]), prepared)
+
+    def _copy_group(self, path: str, source: GenericStorage) -> None:
+        """Store a copy of a group, of this storage or another, with all that is in it; no class is needed."""
+        items = list(source.items())
+        with self._session.transaction():
+            if path in self:
+                del self[path]
+            group = self.create_group(path)
+            for name, value in items:
+                group[escape(name)] = value
 
     def _existing(self, parts: list[str]) -> tuple[GenericStorage | View, list[str]]:
         """How far a path leads before its last part: the last group or view, and what is left of the path."""
@@ -484,6 +511,20 @@ class GenericStorage(MutableMapping[str, Any], ABC):
             return group._has(rest)
         return len(rest) == 1 and group._has(rest[0])
 
+    def pop(self, path: str, *default: Any) -> Any:
+        """Delete what is at a path and return it, the real thing."""
+        if default and path not in self:
+            return default[0]
+        value = self.load(path)
+        del self[path]
+        return value
+
+    def setdefault(self, path: str, default: Any = None) -> Any:
+        """Return what is stored at a path, after storing `default` where nothing is."""
+        if path not in self:
+            self[path] = default
+        return self[path]
+
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
 
@@ -498,6 +539,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         group, rest = self._existing(split(path)) if path else (self, [])
         if isinstance(group, View):
             return group.info(join(rest))
+        if rest and not group._has(rest[0]):
+            raise group._missing(rest[0])
         if len(rest) == 1 and group._has_node(rest[0]):
             return group._info(Name(rest[0]))
         found = group._child(rest[0]) if rest else group

@@ -134,7 +134,10 @@ class GroupStore:
             raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.") from None
 
     def write_array(self, name: str, array: Array) -> None:
-        (self._arrays() or self._group.create_group(Name("arrays")))._set(Name(name), array)
+        arrays = self._arrays()
+        if arrays is None:
+            arrays = self._group.create_group(Name("arrays"))
+        arrays._set(Name(name), array)
 
     def delete_array(self, name: str) -> None:
         arrays = self._arrays()

@@ -2,7 +2,8 @@
 
 A group is an HDF5 group and a native node a dataset with h5io's ``TITLE``
 attribute, so that h5io, h5py and h5dump read it.  Nothing in the file has a
-variable length: text is a fixed-length UTF-8 scalar.
+variable length: text is a fixed-length UTF-8 scalar.  What h5io, tinybase and
+bagofholding wrote is read by `neighbours`.
 """
 
 from __future__ import annotations
@@ -25,10 +26,14 @@ from pyiron_storage.backends.hdf5_values import (
     text_form,
     write_dataset,
 )
+from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT, Bag, kind_of_bag
+from pyiron_storage.backends.neighbours.h5io_files import H5ioObject, holds_object, title_of
+from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
 from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
-from pyiron_storage.errors import FileKindError
+from pyiron_storage.errors import DamagedRecordError, FileKindError, ReadOnlyError
 from pyiron_storage.journal import JournaledFile
 from pyiron_storage.paths import Name
+from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
@@ -64,6 +69,7 @@ class HDF5Storage(GenericStorage):
         path = checked_path(filename, mode, is_kind=is_hdf5, kind="an HDF5 file")
         self._file = open_file(HDF5File, path)
         self._names: Location = ()
+        self._replaces = begins_anew(mode)
         self._start(
             str(path), shared=self._file.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
         )
@@ -82,8 +88,18 @@ class HDF5Storage(GenericStorage):
     # -- nodes and groups ----------------------------------------------------------
 
     def __getitem__(self, name: str) -> Any:
+        if self._file.bag is not None and name == OBJECT:
+            return self._inside(name)
         found = self._open(name)
-        return self._inside(name) if isinstance(found, h5g.GroupID) else read_value(found, self._where(name))
+        if isinstance(found, h5g.GroupID):
+            return self._inside(name)
+        try:
+            value = read_value(found, self._where(name))
+        except DamagedRecordError:
+            if holds_object(found):
+                return self._inside(name)
+            raise
+        return self._inside(name) if type(value) is bytes and holds_object(found) else value
 
     def _set(self, name: str, value: Any) -> None:
         title, array, kind = native_form(value)
@@ -116,9 +132,11 @@ class HDF5Storage(GenericStorage):
     def _names_of(self, kind: int) -> list[str]:
         if not self._file.exists:
             return []
+        if self._file.bag is not None:
+            return [OBJECT] if kind == h5o.TYPE_GROUP else []
         group = self._group()
         links = [link for link in h5py.Group(group).id if group.links.get_info(link).type == h5l.TYPE_HARD]
-        return [plain_name(link) for link in links if h5o.get_info(group, link).type == kind]
+        return [plain_name(link) for link in links if _kind_of(group, link) == kind]
 
     def _has_node(self, name: str) -> bool:
         return bool(self._kind(name) == h5o.TYPE_DATASET)
@@ -130,11 +148,12 @@ class HDF5Storage(GenericStorage):
         """What kind of object a name stands for, None where nothing is there; links elsewhere are nothing."""
         if not self._file.exists or "\0" in name:
             return None
+        if self._file.bag is not None:
+            return h5o.TYPE_GROUP if name == OBJECT else None
         group, link = self._group(), link_name(name)
         if link not in group or group.links.get_info(link).type != h5l.TYPE_HARD:
             return None
-        kind: int = h5o.get_info(group, link).type
-        return kind
+        return _kind_of(group, link)
 
     def _info(self, name: Name) -> NodeInfo:
         dataset = self._open(name)
@@ -157,10 +176,45 @@ class HDF5Storage(GenericStorage):
             group.unlink(link)
         write_dataset(group, link, "unicode", *text_form(text))
 
+    # -- what other libraries wrote ----------------------------------------------------
+
+    def _has_record(self) -> bool:
+        return self._file.bag is not None or self._is_of_h5io() or super()._has_record()
+
+    def _open_record(self) -> Record:
+        if self._file.bag is not None:
+            return self._file.bag.record()
+        if self._is_of_h5io():
+            title = b"/".join(map(link_name, self._names)).decode()
+            return H5ioObject(self._open_itself, str(self._file.path), self.path, title).record()
+        return super()._open_record()
+
+    def _is_of_h5io(self) -> bool:
+        return bool(self._names) and holds_object(self._file.group(self._names[:-1]), link_name(self._names[-1]))
+
+    def _open_itself(self) -> Any:
+        """Return this group, or the dataset in which h5io put a whole object."""
+        return h5o.open(self._file.group(self._names[:-1]), link_name(self._names[-1]))
+
+    def _only_object(self) -> str | None:
+        """The one thing at the top level that h5io wrote; None where there are none or several."""
+        names = [name for name in self if title_of(self._group(), link_name(name))]
+        return names[0] if len(names) == 1 else None
+
+    def to_object(self) -> Any:
+        ready_made = ready_made_kind(self)
+        return super().to_object() if ready_made is None else ready_made.restore(self, self[Name("VERSION")])
+
     # -- transactions --------------------------------------------------------------------
 
     def _begin(self) -> None:
         self._file.begin()
+        if self._file.bag is not None and not self._replaces:
+            self._file.rollback()
+            raise ReadOnlyError(
+                f"{self._file.path} was written by bagofholding and is only read. Save into another file, or open this "
+                "one with mode 'w' to replace it."
+            )
 
     def _commit(self) -> None:
         self._file.commit()
@@ -170,6 +224,9 @@ class HDF5Storage(GenericStorage):
 
     def _close(self) -> None:
         self._file.release()
+
+    def _destroy(self) -> None:
+        self._file.path.unlink()
 
     # -- HDF5 ------------------------------------------------------------------------------
 
@@ -208,6 +265,14 @@ class HDF5File(OpenFile):
         self._hdf5: Any = None
         self._writing = False
         self._groups: dict[Location, h5g.GroupID] = {}
+        self._bag: Bag | None = None
+
+    @property
+    def bag(self) -> Bag | None:
+        """What reads the file where it is one of bagofholding's; else None."""
+        if self._hdf5 is None and self.exists:
+            self._open(writing=False)
+        return self._bag
 
     @property
     def exists(self) -> bool:
@@ -225,7 +290,10 @@ class HDF5File(OpenFile):
         if self._hdf5 is None:
             self._open(writing=False)
         if names not in self._groups:
-            self._groups[names] = h5o.open(self._hdf5.id, b"/" + b"/".join(map(link_name, names)))
+            found = h5o.open(self._hdf5.id, b"/" + b"/".join(map(link_name, names)))
+            if not isinstance(found, h5g.GroupID):
+                raise KeyError(names[-1])
+            self._groups[names] = found
         return self._groups[names]
 
     def forget(self, names: Location) -> None:
@@ -248,7 +316,10 @@ class HDF5File(OpenFile):
         """Make all changes since the last commit last."""
         assert self._file is not None
         h5f.flush(self._hdf5.id)
+        is_new = self._file.is_new
         self._file.commit()
+        if is_new:
+            self.note_identity()
 
     def rollback(self) -> None:
         """Drop all changes since the last commit."""
@@ -276,6 +347,8 @@ class HDF5File(OpenFile):
                 f"{self.path}: HDF5 cannot open the file: {error}. It is damaged, or it is no HDF5 file."
             ) from error
         self._writing = writing
+        kind = kind_of_bag(self.group(()))
+        self._bag = Bag(str(self.path), kind) if kind else None
 
     def _shut(self) -> None:
         self._shut_hdf5()
@@ -286,6 +359,8 @@ class HDF5File(OpenFile):
 
     def _shut_hdf5(self) -> None:
         self._groups.clear()
+        if self._bag is not None:
+            self._bag.close()
         if self._hdf5 is not None:
             self._hdf5.close()
             self._hdf5 = None
@@ -323,6 +398,12 @@ def plain_name(link: bytes) -> str:
 
 _SPECIAL: Final = re.compile(r"/|%(?=2[5F])")
 _ESCAPED: Final = re.compile(r"%2([5F])")
+
+
+def _kind_of(group: h5g.GroupID, link: bytes) -> int:
+    """What kind of object a link leads to; a dataset in which h5io put an object is a group here, as any object is."""
+    kind: int = h5o.get_info(group, link).type
+    return h5o.TYPE_GROUP if kind == h5o.TYPE_DATASET and holds_object(group, link) else kind
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5p, h5s, h5t
 
 from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.records.rules.arrays import dtype_node
 
 Array = np.ndarray[Any, Any]
 
@@ -91,7 +92,7 @@ def _array_type(array: Array) -> h5t.TypeID:
     if not simple and not (dtype.names and not dtype.hasobject):
         raise TypeError(f"an array of {dtype} is not stored natively in HDF5")
     kind = hdf5_type(dtype)
-    if kind.dtype != dtype:
+    if kind.dtype != dtype or dtype_node(dtype) is None:
         raise TypeError(f"an array of {dtype} does not come back the same from HDF5")
     return kind
 

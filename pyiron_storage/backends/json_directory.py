@@ -10,9 +10,7 @@ after a grace period, so that whoever still reads it finds it.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -134,6 +132,9 @@ class JSONStorage(GenericStorage):
     def _close(self) -> None:
         self._tree.release()
 
+    def _destroy(self) -> None:
+        remove(self._tree.path)
+
 
 def is_json_directory(path: Path) -> bool:
     """Whether a path is a directory that is a storage, or empty."""
@@ -177,6 +178,7 @@ class DirectoryTree(OpenFile):
             if name in group.nodes:
                 group.remove(name)
             group.groups[name] = group.new_directory(name)
+            group.dropped.pop(group.groups[name], None)
             group.changed = True
             self._groups[(*above, name)] = Directory(group.path / group.groups[name], fresh=True)
 
@@ -186,12 +188,11 @@ class DirectoryTree(OpenFile):
             del self._groups[known]
 
     def commit(self) -> None:
-        """Replace the ``group.json`` of every changed group, the innermost first, then sweep."""
+        """Replace the ``group.json`` of every changed group, the innermost first; what was dropped long ago goes."""
         changed = [group for _, group in sorted(self._groups.items(), key=lambda item: -len(item[0])) if group.changed]
         for group in changed:
             group.save()
-        for group in changed:
-            group.sweep()
+        self.note_identity()
 
     def rollback(self) -> None:
         """Forget what was changed; remove the files that were made for it."""
@@ -215,7 +216,7 @@ class Directory:
         self.path = path
         self.changed = fresh
         self._new_files: list[Path] = []
-        self._dropped: list[Path] = []
+        self.dropped: dict[str, float] = {}
         self.nodes: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
         if not fresh and (path / GROUP_FILE).exists():
@@ -226,13 +227,14 @@ class Directory:
         try:
             content = orjson.loads(where.read_bytes())
             version, self.nodes, self.groups = content["pyiron_storage"], content["nodes"], content["groups"]
+            self.dropped = dict(content.get("dropped", {}))
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise FileKindError(f"{where}: the file is not that of a group: {error!r}.") from error
         if type(version) is not int or version > FORMAT:
             raise FormatVersionError(f"{where}: format version {version!r} is not known here; {FORMAT} is.")
         if type(self.nodes) is not dict or type(self.groups) is not dict:
             raise DamagedRecordError(f"{where}: the nodes or groups of the group are damaged.")
-        for name in self.groups.values():
+        for name in (*self.groups.values(), *self.dropped):
             self._inside(name)
 
     def _inside(self, name: Any) -> Path:
@@ -301,15 +303,15 @@ class Directory:
     def remove(self, name: str) -> None:
         """Take a node or group out."""
         if name in self.groups:
-            self._dropped.append(self.path / self.groups.pop(name) / GROUP_FILE)
+            self.dropped[self.groups.pop(name)] = time.time()
         else:
             self._drop(self.nodes.pop(name))
         self.changed = True
 
     def _drop(self, node: Any) -> None:
-        """Note a file that is not named any more: its grace period begins at the commit."""
+        """Note a file that is not named any more, and since when; it stays for the grace period."""
         if type(node) is dict and "file" in node:
-            self._dropped.append(self._inside(node["file"]))
+            self.dropped[node["file"]] = time.time()
 
     # -- files ------------------------------------------------------------------------
 
@@ -342,13 +344,16 @@ class Directory:
         """Replace ``group.json``; this is the commit of the group."""
         self.path.mkdir(parents=True, exist_ok=True)
         content = {"pyiron_storage": FORMAT, "kind": "group", "nodes": self.nodes, "groups": self.groups}
+        old = [name for name, since in self.dropped.items() if time.time() - since > GRACE_SECONDS]
+        kept = {name: since for name, since in self.dropped.items() if name not in old}
+        content |= {"dropped": kept} if kept else {}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         replace_file(self.path / GROUP_FILE, lambda file: file.write(text))
-        for dropped in filter(Path.exists, self._dropped):
-            os.utime(dropped)
         self.changed = False
         self._new_files.clear()
-        self._dropped.clear()
+        self.dropped = kept
+        for name in old:
+            remove(self._inside(name))
 
     def undo(self) -> None:
         """Remove the files that were made since the last commit."""
@@ -357,26 +362,18 @@ class Directory:
         if self._new_files and not any(self.path.iterdir()):
             self.path.rmdir()
 
-    def sweep(self) -> None:
-        """Remove what is not named any more and was not for the grace period."""
-        named = {node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node}
-        named |= {*self.groups.values(), GROUP_FILE}
-        now = time.time()
-        with os.scandir(self.path) as entries:
-            for entry in [entry for entry in entries if entry.name not in named]:
-                self._sweep_entry(entry, now)
 
-    def _sweep_entry(self, entry: os.DirEntry[str], now: float) -> None:
-        path = Path(entry.path)
-        is_group = entry.is_dir(follow_symlinks=False) and (path / GROUP_FILE).exists()
-        if not is_group and not _OURS.fullmatch(entry.name):
-            return
-        if now - (path / GROUP_FILE if is_group else path).stat().st_mtime < GRACE_SECONDS:
-            return
-        if is_group:
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+def remove(path: Path) -> None:
+    """Remove a file, or the directory of a group with what the storage put into it; whatever else is there stays."""
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+    elif (path / GROUP_FILE).exists():
+        group = Directory(path)
+        named = [node["file"] for node in group.nodes.values() if type(node) is dict and "file" in node]
+        for name in (*named, *group.groups.values(), *group.dropped, GROUP_FILE):
+            remove(group.path / name)
+        if not any(path.iterdir()):
+            path.rmdir()
 
 
 def directory_name(name: str) -> str:

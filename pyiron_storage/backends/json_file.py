@@ -42,7 +42,7 @@ class JSONFileStorage(MemoryStorage):
     def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
         path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
         self._file = open_file(JSONFile, path)
-        self._become(self._file.tree(anew=mode == "w"), ())
+        self._become(self._file.tree(), ())
         self._start(
             str(path), shared=self._file.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
         )
@@ -53,10 +53,14 @@ class JSONFileStorage(MemoryStorage):
         content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._shared.root)}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         replace_file(self._file.path, lambda file: file.write(text))
+        self._file.note_identity()
         super()._commit()
 
     def _close(self) -> None:
         self._file.release()
+
+    def _destroy(self) -> None:
+        self._file.path.unlink()
 
 
 class JSONFile(OpenFile):
@@ -64,10 +68,10 @@ class JSONFile(OpenFile):
 
     _tree: SharedTree | None = None
 
-    def tree(self, *, anew: bool) -> SharedTree:
-        """Return what is in the file; nothing where it begins anew."""
+    def tree(self) -> SharedTree:
+        """Return what is in the file."""
         if self._tree is None:
-            self._tree = SharedTree(self._read() if self.path.exists() and not anew else {})
+            self._tree = SharedTree(self._read() if self.path.exists() else {})
         return self._tree
 
     def _read(self) -> Tree:

@@ -6,7 +6,8 @@ not change it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 
@@ -65,21 +66,18 @@ class MemoryStorage(GenericStorage):
         found = self._tree[name]
         if isinstance(found, dict):
             return self._inside(name)
-        return found.copy() if isinstance(found, np.ndarray) else found
+        return found.copy(order="K") if isinstance(found, np.ndarray) else found
 
     def _set(self, name: str, value: Any) -> None:
         check_native(value)
-        self._shared.remember(self._tree, str(name))
-        self._tree[str(name)] = value.copy(order="K") if isinstance(value, np.ndarray) else value
+        self._shared.put(self._tree, str(name), value.copy(order="K") if isinstance(value, np.ndarray) else value)
 
     def __delitem__(self, name: str) -> None:
-        self._shared.remember(self._tree, str(name))
-        del self._tree[name]
+        self._shared.remove(self._tree, str(name))
 
     def create_group(self, name: str) -> MemoryStorage:
         if not isinstance(self._tree.get(name), dict):
-            self._shared.remember(self._tree, str(name))
-            self._tree[str(name)] = {}
+            self._shared.put(self._tree, str(name), {})
         return self._inside(name)
 
     def list_nodes(self) -> list[str]:
@@ -106,28 +104,44 @@ class SharedTree:
 
     def __init__(self, root: Tree) -> None:
         self.root = root
-        self._undo: list[tuple[Tree, str, Tree | None]] = []
+        self._undo: list[Callable[[], None]] = []
+        self._kept: set[int] = set()
 
-    def remember(self, tree: Tree, name: str) -> None:
-        """Note what is about to change: all of a group where a name in it is replaced, for the order of its names."""
-        self._undo.append((tree, name, dict(tree) if name in tree else None))
+    def put(self, tree: Tree, name: str, value: Any) -> None:
+        """Put a value or an empty group under a name."""
+        if id(tree) not in self._kept:
+            old = tree.get(name, _ABSENT)
+            self._undo.append(lambda: tree.pop(name) if old is _ABSENT else tree.__setitem__(name, old))
+        tree[name] = value
+
+    def remove(self, tree: Tree, name: str) -> None:
+        """Take a name out; the whole group is kept once, for the order of its names."""
+        if id(tree) not in self._kept:
+            before = dict(tree)
+            self._kept.add(id(tree))
+            self._undo.append(lambda: _become(tree, before))
+        del tree[name]
 
     def clear(self) -> None:
         """Empty the tree."""
         for name in list(self.root):
-            self.remember(self.root, name)
-            del self.root[name]
+            self.remove(self.root, name)
 
     def commit(self) -> None:
         """Make the changes last."""
         self._undo.clear()
+        self._kept.clear()
 
     def rollback(self) -> None:
         """Take the changes back, the last one first."""
         while self._undo:
-            tree, name, before = self._undo.pop()
-            if before is None:
-                tree.pop(name, None)
-            else:
-                tree.clear()
-                tree.update(before)
+            self._undo.pop()()
+        self._kept.clear()
+
+
+def _become(tree: Tree, before: Tree) -> None:
+    tree.clear()
+    tree.update(before)
+
+
+_ABSENT: Final = object()

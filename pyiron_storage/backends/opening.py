@@ -68,16 +68,42 @@ class OpenFile:
         self.path = path
         self.shared = Shared()
         self._handles = 0
+        self._identity = _identity(path)
+
+    def note_identity(self) -> None:
+        """Note which file it is that has the name now, after it was replaced from here."""
+        self._identity = _identity(self.path)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether another file has the name by now, or none."""
+        return self._identity is not None and self._identity != _identity(self.path)
 
     def release(self) -> None:
         """Give one handle back; with the last one the file is closed."""
         self._handles -= 1
         if self._handles == 0:
-            _OPEN.pop((type(self), os.path.realpath(self.path)), None)
+            key = type(self), os.path.realpath(self.path)
+            if _OPEN.get(key) is self:
+                del _OPEN[key]
             self.close()
 
     def close(self) -> None:
         """Close the file."""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has a name, None where none has it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_open(path: Path) -> bool:
+    """Whether there is a handle on a file in this process."""
+    return any(known == os.path.realpath(path) and not file.is_gone for (_, known), file in list(_OPEN.items()))
 
 
 _File = TypeVar("_File", bound=OpenFile)
@@ -88,7 +114,7 @@ def open_file(kind: type[_File], path: Path) -> _File:
     """Return the open file of a path, the same for all handles of this process."""
     key = kind, os.path.realpath(path)
     found = _OPEN.get(key)
-    if not isinstance(found, kind):
+    if not isinstance(found, kind) or found.is_gone:
         found = _OPEN[key] = kind(path)
     found._handles += 1
     return found

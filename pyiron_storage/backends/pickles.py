@@ -10,11 +10,12 @@ import io
 import pickle
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from pyiron_storage.backends.opening import checked_path, read_only
 from pyiron_storage.backends.replacing import replace_file
 from pyiron_storage.errors import (
+    CannotImportError,
     DamagedRecordError,
     NotStorableError,
     PathNotFoundError,
@@ -48,14 +49,13 @@ class PickleStorage(GenericStorage):
     {'x': 1}
     """
 
-    holds_one_object: ClassVar[bool] = True
-
     def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
-        self._path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
+        self._path = checked_path(filename, mode, is_kind=is_pickle, kind="a pickle file")
         self._pending: bytes | None = None
+        self._emptied = False
         self._start(str(self._path), read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback)
         if mode == "w":
-            self._path.unlink(missing_ok=True)
+            self._begin_anew(self._empty)
 
     @property
     def name(self) -> str:
@@ -67,8 +67,12 @@ class PickleStorage(GenericStorage):
         try:
             with io.BytesIO(self._pending) if self._pending is not None else self._path.open("rb") as file:
                 return pickle.load(file)
-        except (pickle.UnpicklingError, EOFError) as error:
-            raise DamagedRecordError(f"{self._path}: the file is no whole pickle: {error}.") from error
+        except (ImportError, AttributeError) as error:
+            raise CannotImportError(
+                f"{self._path}: the pickle needs what cannot be imported: {error}. Install the package that has it."
+            ) from error
+        except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, TypeError) as error:
+            raise DamagedRecordError(f"{self._path}: the pickle does not load: {error!r}.") from error
 
     def _prepare(self, path: str, value: Any) -> Any:
         if path != NODE:
@@ -95,8 +99,10 @@ class PickleStorage(GenericStorage):
         self._pending = value
 
     def __delitem__(self, name: str) -> None:
-        self._path.unlink(missing_ok=True)
-        self._pending = None
+        self._empty()
+
+    def _empty(self) -> None:
+        self._pending, self._emptied = None, True
 
     def create_group(self, name: str) -> GenericStorage:
         raise UnsupportedOperationError(
@@ -104,7 +110,8 @@ class PickleStorage(GenericStorage):
         )
 
     def list_nodes(self) -> list[str]:
-        return [NODE] if self._pending is not None or self._path.exists() else []
+        is_there = self._pending is not None or (self._path.exists() and not self._emptied)
+        return [NODE] if is_there else []
 
     def list_groups(self) -> list[str]:
         return []
@@ -124,10 +131,15 @@ class PickleStorage(GenericStorage):
         if self._pending is not None:
             data = self._pending
             replace_file(self._path, lambda file: file.write(data))
-            self._pending = None
+        elif self._emptied:
+            self._path.unlink(missing_ok=True)
+        self._rollback()
 
     def _rollback(self) -> None:
-        self._pending = None
+        self._pending, self._emptied = None, False
+
+    def _destroy(self) -> None:
+        self._path.unlink()
 
 
 class CloudpickleStorage(PickleStorage):
@@ -143,6 +155,12 @@ class CloudpickleStorage(PickleStorage):
 
     def _pickled(self, value: Any) -> bytes:
         return _dumps(_cloudpickle(), value, self._path)
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file begins as pickles of protocol 2 and later do; older ones have no mark of their own."""
+    with path.open("rb") as file:
+        return file.read(1) == b"\x80"
 
 
 def _cloudpickle() -> ModuleType:

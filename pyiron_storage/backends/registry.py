@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pyiron_storage.errors import UnknownBackendError, UnsupportedOperationError
+from pyiron_storage.backends.opening import is_open
+from pyiron_storage.errors import StorageInUseError, UnknownBackendError, UnsupportedOperationError
 from pyiron_storage.paths import join, split
 
 if TYPE_CHECKING:
@@ -77,31 +77,42 @@ class Backend:
     def dump(self, obj: Any, filename: Any, path: str = OBJECT, **options: Any) -> None:
         """Save an object with this back-end; see `save` for the keywords."""
         with self.open(filename, "a", **options) as storage:
-            storage[path] = obj
+            storage[in_object(storage, path) if in_object(storage, path) in storage else path] = obj
 
     def load(self, filename: Any, path: str = OBJECT, **options: Any) -> Any:
         """Load an object with this back-end; see `load` for the keywords."""
         with self.open(filename, "r", **options) as storage:
-            return storage.load(in_object(storage, path))
+            return storage.load(in_object(storage, path, loading=True))
 
     def delete(self, filename: Any, path: str | None = None) -> None:
         """Delete a part of a file, or the file, with this back-end; see `delete`."""
-        self.open(filename, "r").close()  # it is there, and it is a storage
-        if path is not None:
+        if path is None:
+            self._delete_file(Path(filename).expanduser())
+        else:
+            self.open(filename, "r").close()  # it is there
             with self.open(filename) as storage:
                 del storage[in_object(storage, path)]
-        elif Path(filename).is_dir():
-            shutil.rmtree(filename)
-        else:
-            Path(filename).unlink()
+
+    def _delete_file(self, path: Path) -> None:
+        if is_open(path):
+            raise StorageInUseError(f"{path} is open in this process. Close the storage, then delete the file.")
+        with self.open(path, "r") as storage:  # it is there, and it is a storage
+            storage._destroy()
 
 
-def in_object(storage: GenericStorage, path: str) -> str:
-    """The path as it is where its first part is a top-level name, else inside ``object``."""
+def in_object(storage: GenericStorage, path: str, *, loading: bool = False) -> str:
+    """The path as it is where its first part is a top-level name, else inside ``object``.
+
+    For loading, the one object of a file that h5io wrote is taken for ``object``.
+    """
     parts = split(path)
-    if parts and not storage._has(parts[0]) and storage._has(OBJECT):
+    if not parts or storage._has(parts[0]):
+        return path
+    if storage._has(OBJECT):
         return join([OBJECT, *parts])
-    return path
+    find = getattr(storage, "_only_object", None)
+    only = find() if loading and find else None
+    return path if only is None else join([only] if path == OBJECT else [only, *parts])
 
 
 _BUILT_IN: Final = (

@@ -12,6 +12,7 @@ import inspect
 import pickletools
 import textwrap
 import warnings
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError, SourceChangedWarning
@@ -81,16 +82,33 @@ def captured_modules(data: bytes | memoryview) -> list[str]:
     >>> captured_modules(pickle.dumps(textwrap.dedent))
     ['textwrap']
     """
-    texts: list[str] = []
-    modules: set[str] = set()
     try:
-        for opcode, argument, _ in pickletools.genops(bytes(data)):
-            if opcode.name == "STACK_GLOBAL":
-                modules.add(texts[-2])
-            elif opcode.name == "GLOBAL":
-                modules.add(str(argument).partition(" ")[0])
-            elif isinstance(argument, str):
-                texts.append(argument)
+        modules = set(_modules_named(bytes(data)))
     except (ValueError, IndexError) as error:
         raise DamagedRecordError(f"The code that is kept by value is no pickle: {error}.") from error
-    return sorted(modules - {"builtins", "cloudpickle.cloudpickle", "copyreg"})
+    return sorted(modules - {"builtins", "copyreg", _CLOUDPICKLE})
+
+
+_CLOUDPICKLE: Final = "cloudpickle.cloudpickle"
+
+
+def _modules_named(data: bytes) -> Iterator[str]:
+    """The modules that the opcodes of a pickle name, among them those that cloudpickle imports as such."""
+    pushed: list[str | None] = [None, None]
+    memo: list[str | None] = []
+    is_module = False
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name == "MEMOIZE":
+            memo.append(pushed[-1])
+            continue
+        if opcode.name == "STACK_GLOBAL":
+            module, name = pushed[-2:]
+            yield str(module)
+            is_module = (module, name) == (_CLOUDPICKLE, "subimport")
+        elif opcode.name == "GLOBAL":
+            yield str(argument).partition(" ")[0]
+        text = memo[argument] if opcode.name in ("BINGET", "LONG_BINGET") else argument  # type: ignore[index]
+        pushed.append(text if isinstance(text, str) else None)
+        if is_module and isinstance(text, str):
+            yield text
+            is_module = False

@@ -164,8 +164,9 @@ class Decoder:
             self._begun.discard(line)
             return
         shell = self._shell(node)
-        if shell is not NO_SHELL:
-            self._memo[line] = shell
+        if shell is not NO_SHELL and self._memo.setdefault(line, shell) is not shell:
+            self._begun.discard(line)
+            return
         yield from self._new(self.record.references(line))
         if line in self._memo:
             self._fill(self._memo[line], node)

@@ -87,6 +87,8 @@ class Record:
         self._buffers_changed = False
         self._garbage = False
         self._type_numbers: dict[bytes, int] | None = None
+        self._array_names: set[str] | None = None if store else set()
+        self._array_counters: dict[str, int] = {}
         if store is None:
             self._lines = [b"", b""]
             self.replace(HEADER, {"pyiron_storage": FORMAT, "types": []})
@@ -241,10 +243,13 @@ class Record:
     def add_array(self, array: np.ndarray[Any, Any], hint: str) -> str:
         """Take a native array into the record under a name that begins with `hint`."""
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", hint)[:40].strip("_") or "array"
-        taken = {*self.new_arrays, *(self.store.list_arrays() if self.store else ())}
-        counter = 1
-        while (name := f"{stem}-{counter}") in taken:
+        if self._array_names is None:
+            self._array_names = set(self.store.list_arrays() if self.store else ())
+        counter = self._array_counters.get(stem, 0) + 1
+        while (name := f"{stem}-{counter}") in self._array_names:
             counter += 1
+        self._array_counters[stem] = counter
+        self._array_names.add(name)
         self.new_arrays[name] = array
         return name
 

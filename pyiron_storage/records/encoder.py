@@ -19,7 +19,7 @@ from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.structure import path_to
 
 
-class Refusal(Exception):
+class Refusal(NotStorableError):
     """On its way up from an object that cannot be stored, gathering the path."""
 
     def __init__(self, obj: object, reason: str) -> None:
@@ -53,6 +53,8 @@ class Encoder:
         self._depth = depth
         self.type_numbers: dict[int, int] = {}
         """The numbers in the header of the classes and functions met so far, by id."""
+        self.grafts: dict[int, Any] = {}
+        """What copies from other records into this one, by the id of the record."""
         self.temporaries: set[int] = set()
         """The ids of objects that a reduction made for this one time, as arguments of its call."""
         self._rules: dict[type, Rule] = {}
@@ -84,8 +86,13 @@ class Encoder:
             self._waiting.append((rule, obj, node, self.hint))
             return node
         self._depth += 1
-        rule.fill_node(obj, node, self)
-        self._depth -= 1
+        try:
+            rule.fill_node(obj, node, self)
+        except BaseException:
+            del self._nodes[id(obj)]  # half filled; a class that leaves the object out goes on
+            raise
+        finally:
+            self._depth -= 1
         return node
 
     def keep(self, obj: object) -> None:

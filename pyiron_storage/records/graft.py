@@ -25,12 +25,18 @@ class Graft:
         self._types: dict[int, int] = {}
 
     def copy(self, place: Place) -> Node:
-        """Return a copy of the node at a place, for the target."""
-        node = self._copy(place.node)
+        """Return a reference to a copy of the node at a place, on a line of its own in the target.
+
+        A copy of one thing is one thing, and a cycle that comes back to it comes back to the copy.
+        """
+        if place.container is self._source.nodes:
+            line = self._line(place.line)
+        else:
+            line = self._target.new_line(self._copy(place.node))
         while self._waiting:
-            line = self._waiting.pop()
-            self._target.replace(self._lines[line], self._copy(self._source.parse(line)))
-        return node
+            known = self._waiting.pop()
+            self._target.replace(self._lines[known], self._copy(self._source.parse(known)))
+        return reference(line)
 
     def _copy(self, node: Node) -> Node:
         if type(node) is list:

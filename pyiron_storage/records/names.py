@@ -40,8 +40,9 @@ def importable_name(obj: Any, qualified: str | None = None) -> str | None:
     >>> importable_name(lambda: 0) is None
     True
     """
-    if isinstance(obj, type) and obj in _NAMELESS:
-        return _NAMELESS[obj]
+    for nameless, name in _NAMELESS:
+        if obj is nameless:  # a class may have an equality of its own
+            return name
     try:
         name = name_of(obj, qualified)
         return name if not name.startswith("__main__") and resolve(name) is obj else None
@@ -49,11 +50,11 @@ def importable_name(obj: Any, qualified: str | None = None) -> str | None:
         return None
 
 
-_NAMELESS: Final = {
-    types.NoneType: "types:NoneType",
-    types.EllipsisType: "types:EllipsisType",
-    types.NotImplementedType: "types:NotImplementedType",
-}
+_NAMELESS: Final = (
+    (types.NoneType, "types:NoneType"),
+    (types.EllipsisType, "types:EllipsisType"),
+    (types.NotImplementedType, "types:NotImplementedType"),
+)
 """Types whose own name does not import them."""
 
 

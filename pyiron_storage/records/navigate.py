@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from pyiron_storage.errors import DamagedRecordError, NotAContainerError
 from pyiron_storage.paths import escape, join, not_found
@@ -148,23 +147,19 @@ def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:
 
 def walk(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, NodeInfo]]:
     """Yield the path and the info of a place and of everything below it; what is shared is entered once."""
+    for where, target, first in walk_places(place, path):
+        found = info(target)
+        yield where, replace(found, same_as=first) if first is not None else found
+
+
+def walk_places(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, Place, str | None]]:
+    """Yield path and place of everything at and below a place, and the path under which it came before."""
     seen = {(id(place.record), place.line): join(path)} if place.container is place.record.nodes else {}
-    waiting: list[tuple[tuple[str, ...], Place]] = [(path, place)]
+    waiting = [(path, place)]
     while waiting:
         path, place = waiting.pop()
-        found, where = _look(place, path, seen)
-        yield where, found
-        if found.same_as is None and not is_value(place.follow()):
-            inner = [((*path, name), inner) for name, inner in parts_of(place.follow()).places()]
-            waiting.extend(reversed(inner))
-
-
-def _look(place: Place, path: tuple[str, ...], seen: dict[tuple[int, int], str]) -> tuple[NodeInfo, str]:
-    target, where = place.follow(), join(path)
-    found = info(target)
-    if target is not place:
-        key: Any = (id(target.record), target.line)
-        if key in seen:
-            return NodeInfo(found.kind, found.type, found.dtype, found.shape, found.size, seen[key]), where
-        seen[key] = where
-    return found, where
+        target, where = place.follow(), join(path)
+        first = seen.setdefault((id(target.record), target.line), where) if target is not place else where
+        yield where, target, None if first == where else first
+        if first == where and not is_value(target):
+            waiting.extend(reversed([((*path, name), inner) for name, inner in parts_of(target).places()]))

@@ -7,12 +7,14 @@ list goes on, and note that line as changed; nothing else is parsed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from pyiron_storage.paths import ReservedPart
 from pyiron_storage.records.document import Node, Record, dump
-from pyiron_storage.records.places import Place, key_of, key_part
+from pyiron_storage.records.layout import shorten
+from pyiron_storage.records.places import NO_KEY, Place, key_of, key_part, plain_key
 from pyiron_storage.records.structure import is_container, is_parts
 
 LONGEST: Final = 1024
@@ -74,11 +76,9 @@ class ArrayParts(Parts):
 
     def index(self, part: str) -> int:
         """The number that a part stands for, counted from the end where it is negative."""
-        try:
-            index = int(part) if type(part) is str else int(str(part))
-        except ValueError:
-            raise KeyError(part) from None
-        length = len(self)
+        if not _INDEX.fullmatch(part):
+            raise KeyError(part)
+        index, length = int(part), len(self)
         if not -length <= index < length:
             raise KeyError(part)
         return index % length
@@ -129,11 +129,35 @@ class ArrayParts(Parts):
             inner, entry, index = self._part(index)
             inner.insert(index, new)
             entry[1] += 1
+            if entry[1] > LONGEST and type(inner.place.node) is list:
+                self._split(node["lines"], entry, inner.place)
         else:
             node.insert(index, new)
-            if len(node) > LONGEST:
+            if len(node) > LONGEST and self.place.splits:
                 self.place.container[self.place.key] = split_entries(self.place.record, node)
         self.place.record.touch(self.place.line)
+
+    def _split(self, entries: list[list[int]], entry: list[int], place: Place) -> None:
+        """Move the second half of a line to a new one behind it."""
+        nodes, half = place.node, len(place.node) // 2
+        line = place.record.new_line(nodes[half:])
+        entries.insert(entries.index(entry) + 1, [line, len(nodes) - half])
+        del nodes[half:]
+        place.record.touch(place.line)
+        entry[1] = half
+
+    def rewrite(self, nodes: list[Node]) -> None:
+        """Put these nodes in the place of all entries."""
+        self.place.put(shorten(self.place.record, nodes) if self.place.splits else nodes)
+
+    def leaves(self) -> Iterator[list[Node]]:
+        """The lists of nodes that the entries are spread over."""
+        node = self.place.node
+        if not is_parts(node):
+            yield node
+            return
+        for line, _ in node["lines"]:
+            yield from ArrayParts(self._line(line)).leaves()
 
     def _part(self, index: int) -> tuple[ArrayParts, list[int], int]:
         """The line that holds entry `index`, its ``[line, count]``, and the index there."""
@@ -146,6 +170,9 @@ class ArrayParts(Parts):
 
     def _line(self, line: int) -> Place:
         return Place.at_line(self.place.record, line, self.place.depth)
+
+
+_INDEX: Final = re.compile(r"0|-?[1-9][0-9]*")
 
 
 class ObjectParts(Parts):
@@ -256,10 +283,15 @@ class PairParts(Parts):
         return self.pairs.at(self._index(part)).inner(1)
 
     def _index(self, part: str) -> int:
-        for index, (name, _) in enumerate(self.places()):
-            if name == part:
-                return index
-        raise KeyError(part)
+        wanted = plain_key(part)
+        if wanted is not NO_KEY:  # compared as Python does: 1, 1.0 and True are one key
+            keys = (pair[0] for leaf in self.pairs.leaves() for pair in leaf)
+            found = next((i for i, key in enumerate(keys) if key == wanted and _is_like(key, wanted)), None)
+        else:
+            found = next((i for i, name in enumerate(self.names()) if name == part), None)
+        if found is None:
+            raise KeyError(part)
+        return found
 
     def put(self, part: str, node: Node) -> None:
         self.find(part).put(node)
@@ -293,10 +325,12 @@ class DictParts(Parts):
     def places(self) -> Iterator[tuple[str, Place]]:
         return self._parts().places()
 
-    def key_nodes(self) -> Iterator[Node]:
-        """The nodes of the keys."""
+    def key_places(self) -> Iterator[Place]:
+        """The place of every key."""
         parts = self._parts()
-        return (place.node for place in parts.key_places()) if isinstance(parts, PairParts) else iter(parts.names())
+        if isinstance(parts, PairParts):
+            return parts.key_places()
+        return (Place(self.place.record, 0, {name: name}, name, 0) for name in parts.names())
 
     def find(self, part: str) -> Place:
         return self._parts().find(part)
@@ -380,7 +414,7 @@ class AttributeParts(Parts):
     def _pairs(self) -> Place:
         """The pairs of an object, to be looked at as the dict that they are."""
         shown = {"~pairs": {"$": "dict", "pairs": self.place.node["pairs"]}}
-        return Place(self.place.record, self.place.line, shown, "~pairs", self.place.depth)
+        return Place(self.place.record, self.place.line, shown, "~pairs", self.place.depth, splits=False)
 
     def put(self, part: str, node: Node) -> None:
         for parts in self._attributes()[::-1]:
@@ -393,11 +427,8 @@ class AttributeParts(Parts):
             self._add(part, node)
 
     def _add(self, part: str, node: Node) -> None:
-        if self.place.node.get("state") is None:
-            self.place.node["state"] = {}
-            self.place.record.touch(self.place.line)
-        if not _is_dict(self.place.inner("state").follow().node):
-            raise KeyError(part)
+        if "state" not in self.place.node or not _is_dict(self.place.inner("state").follow().node):
+            raise KeyError(part)  # whether it may have other attributes only its class can say
         DictParts(self.place.inner("state").follow()).put(part, node)
 
     def remove(self, part: str) -> None:
@@ -406,6 +437,11 @@ class AttributeParts(Parts):
                 parts.remove(part)
                 return
         raise KeyError(part)
+
+
+def _is_like(key: Node, wanted: Any) -> bool:
+    """Whether two equal nodes are equal keys: containers of the document are not."""
+    return not is_container(key) and isinstance(key, str) == isinstance(wanted, str)
 
 
 def _is_dict(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -14,10 +14,11 @@ from pyiron_storage.records.structure import is_container, is_reference
 class Place:
     """Where a node stands: a container of the document and the key in it."""
 
-    __slots__ = ("container", "depth", "key", "line", "record")
+    __slots__ = ("container", "depth", "key", "line", "record", "splits")
 
-    def __init__(self, record: Record, line: int, container: Any, key: Any, depth: int) -> None:
+    def __init__(self, record: Record, line: int, container: Any, key: Any, depth: int, *, splits: bool = True) -> None:
         self.record, self.line, self.container, self.key, self.depth = record, line, container, key, depth
+        self.splits = splits  # whether what stands here may go on on other lines
 
     @classmethod
     def at_line(cls, record: Record, line: int, depth: int = 0) -> Place:
@@ -43,7 +44,7 @@ class Place:
 
     def inner(self, key: Any) -> Place:
         """The place of a node inside this one, in the same line."""
-        return Place(self.record, self.line, self.node, key, self.depth + 1)
+        return Place(self.record, self.line, self.node, key, self.depth + 1, splits=self.splits)
 
     def follow(self) -> Place:
         """The place that this one refers to, or this one."""
@@ -70,14 +71,33 @@ def _spelled_out(record: Record, node: Node) -> Node:
         return node
     if is_reference(node):
         return _spelled_out(record, record.node(node["$"]))
-    if node.get("$") == "tuple" and type(node["items"]) is list:
-        return [_spelled_out(record, item) for item in node["items"]]
+    return _by_rule(record, node)
+
+
+def _by_rule(record: Record, node: dict[str, Node]) -> Node:
+    if node["$"] == "scalar" and "number" in node:
+        return node["number"]  # equal to the number, as in a dict
     spelled = {field: _spelled_out(record, inner) for field, inner in node.items()}
-    if "$" in node and "type" in node:
+    if node["$"] == "tuple":
+        return spelled["items"]
+    if node["$"] == "frozenset" and type(spelled["items"]) is list:
+        spelled["items"] = sorted(spelled["items"], key=dump)  # their order changes from process to process
+    if "type" in node:
         spelled["type"] = record.type_entry(node["type"])["name"]
-    if "$" in node and "at" in node:
+    if "at" in node:
         spelled["at"] = bytes(record.bytes_at(node["at"])).hex()
     return spelled
+
+
+NO_KEY: Final = object()
+
+
+def plain_key(part: str) -> Any:
+    """The text or number that a part stands for, else `NO_KEY`."""
+    if type(part) is not OtherKey:
+        return str(part)
+    value = orjson.loads(str(part))
+    return value if isinstance(value, (int, float)) else NO_KEY
 
 
 def key_of(part: str) -> Node:
@@ -90,7 +110,7 @@ def key_of(part: str) -> Node:
     """
     if type(part) is not OtherKey:
         return str(part)
-    return _key_node(orjson.loads(part), part)
+    return _key_node(orjson.loads(str(part)), part)
 
 
 def _key_node(value: Any, part: str) -> Node:

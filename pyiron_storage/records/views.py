@@ -259,7 +259,11 @@ class ViewRule(Rule):
 
     def encode(self, obj: View, encoder: Encoder) -> Node:
         place = obj._place()
-        return Graft(place.record, encoder.record).copy(place)
+        graft = encoder.grafts.get(id(place.record))
+        if graft is None:
+            graft = encoder.grafts[id(place.record)] = Graft(place.record, encoder.record)
+            encoder.keep(place.record)
+        return graft.copy(place)
 
 
 REGISTRY.add(ViewRule(), predicate=lambda cls: issubclass(cls, View))
