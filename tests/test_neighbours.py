@@ -574,6 +574,17 @@ def test_a_bag_is_browsed(bag):
     assert ps.load("bag.h5", "point/b/c") == 3.5
 
 
+@pytest.mark.parametrize("bag", BAGS)
+def test_objects_in_a_bag_hold_each_other(bag):
+    parent, child = Point(), Point()
+    parent.children, child.parent = [child], parent
+    bag.save(parent, "bag.h5")
+    found = ps.load("bag.h5")
+    assert found.children[0].parent is found
+    with ps.open_storage("bag.h5", "r") as storage:
+        assert dict(storage.walk())["object/children/0/parent"].same_as == "object"
+
+
 def test_a_bag_is_browsed_without_what_is_in_it(tmp_path):
     (tmp_path / "absent.py").write_text("class Thing: pass\nopen('ran', 'w').close()")
     code = """

@@ -154,14 +154,13 @@ class Bag:
     # -- what pickle would take apart --------------------------------------------------
 
     def _reducible(self, record: ForeignRecord, path: str) -> Node:
-        fields = [name for name in _FIELDS if name in self.bag.open_group(path)]
-        given = {name for name in fields if self._content(f"{path}/{name}") != "NoneItem"}
-        items = self._iterated(f"{path}/item_iterator") if "item_iterator" in given else []
-        pairs = self._iterated(f"{path}/kv_iterator") if "kv_iterator" in given else []
+        members = self.bag.open_group(path)
+        given = [name for name in _OPTIONAL if name in members and self._content(f"{path}/{name}") != "NoneItem"]
+        items, pairs = (
+            self._iterated(path, name) if name in given else [] for name in ("item_iterator", "kv_iterator")
+        )
         if items is None or pairs is None:
-            known = self.bag.unpack_metadata(path)
-            shown_as = record.named(known.module or "builtins", known.qualname or "object")
-            return record.call(load_from_bag, shown_as, str(Path(self.file).resolve()), self._kind, path)
+            return self._left_to_bagofholding(record, path)
         node = self._made(record, path)
         node.update({name: self._child(record, f"{path}/{name}") for name in ("state", "setter") if name in given})
         if items:
@@ -169,6 +168,11 @@ class Bag:
         if pairs:
             node["pairs"] = [self._items(record, pair) for pair in pairs]
         return node
+
+    def _left_to_bagofholding(self, record: ForeignRecord, path: str) -> Node:
+        known = self.bag.unpack_metadata(path)
+        shown_as = record.named(known.module or "builtins", known.qualname or "object")
+        return record.call(load_from_bag, shown_as, str(Path(self.file).resolve()), self._kind, path)
 
     def _made(self, record: ForeignRecord, path: str) -> dict[str, Node]:
         """The call that makes the object, or its class where this is all that is called."""
@@ -187,15 +191,16 @@ class Bag:
             node["function"] = self._child(record, constructor)
         return node
 
-    def _iterated(self, path: str) -> list[str] | None:
+    def _iterated(self, path: str, name: str) -> list[str] | None:
         """The paths of what an iterator goes over; None where it is not over a list or tuple."""
+        path = f"{path}/{name}"
         if self._content(path) != "Reducible" or self._import_name(f"{path}/constructor") != ("builtins", "iter"):
             return None
         over = self._followed(self._paths(f"{path}/args")[0])
         return self._paths(over) if self._content(over) in ("List", "Tuple") else None
 
 
-_FIELDS: Final = ("constructor", "args", "state", "item_iterator", "kv_iterator", "setter")
+_OPTIONAL: Final = ("state", "item_iterator", "kv_iterator", "setter")
 _ALONE: Final = ("NoneItem", "Global")
 _NODES: Final[dict[str, Callable[[Bag, ForeignRecord, str], Node]]] = {
     "NoneItem": Bag._none,
