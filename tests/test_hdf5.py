@@ -40,7 +40,7 @@ with ps.open_storage("f.h5") as storage, storage.transaction():
 
 @pytest.mark.parametrize("close", [True, False])
 def test_fifty_updates_of_a_megabyte_leave_three(tmp_path, close):
-    texts = [f"{i:020d}" for i in range(45_000)]
+    texts = [f"{i:020d}" for i in range(50_000)]
     handle = None if close else ps.open_storage("f.h5")
     for update in range(50):
         thing = {"update": update, "texts": texts, "array": np.full(1000, update)}

@@ -20,6 +20,7 @@ from typing import Any
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
 from pyiron_storage.records.names import import_type
+from pyiron_storage.records.pause import garbage_collection_paused
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.structure import is_parts, slots
@@ -76,11 +77,12 @@ class Decoder:
 
     def at(self, place: Place) -> Any:
         """Return the object at a place, followed: that of a whole line, or of a node inside one."""
-        if place.container is self.record.nodes:
-            return self._referred(place.line)
-        if not self._parts:
-            self._part_line = place.line
-        return self.part(place.node)
+        with garbage_collection_paused():
+            if place.container is self.record.nodes:
+                return self._referred(place.line)
+            if not self._parts:
+                self._part_line = place.line
+            return self.part(place.node)
 
     def part(self, node: Node) -> Any:
         """Return the object of a node inside a line, after what it refers to.

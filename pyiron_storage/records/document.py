@@ -79,6 +79,8 @@ class Record:
         self.new_arrays: dict[str, np.ndarray[Any, Any]] = {}
         self.nodes: dict[int, Node] = {}
         """The nodes that were parsed and kept, by line."""
+        self.opened: dict[int, Any] = {}
+        """What stands in columns as ordinary nodes, to be looked at: by the id of the node, with the node."""
         self._lines: list[bytes] = []
         self._changed: set[int] = set()
         self._free: list[int] = []

@@ -15,6 +15,7 @@ from pyiron_storage.errors import NotStorableError
 from pyiron_storage.paths import escape, join
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
 from pyiron_storage.records.layout import Marks, lay_out
+from pyiron_storage.records.pause import garbage_collection_paused
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.structure import path_to
 
@@ -50,7 +51,8 @@ class Encoder:
         self.cloudpickle_fallback = cloudpickle_fallback
         self.hint = path.rpartition("/")[2]
         """The last name on the way to the object at hand: a name for its arrays."""
-        self._depth = depth
+        self.depth = depth
+        """How deep in its line the object at hand lies."""
         self.type_numbers: dict[int, int] = {}
         """The numbers in the header of the classes and functions met so far, by id."""
         self.grafts: dict[int, Any] = {}
@@ -81,18 +83,18 @@ class Encoder:
             return node
         node = self._nodes[id(obj)] = rule.begin(obj)
         self._kept.append(obj)  # an id is only unique while its object lives
-        if self._depth >= DEEPEST:
+        if self.depth >= DEEPEST:
             self._marks.deep.add(id(node))
             self._waiting.append((rule, obj, node, self.hint))
             return node
-        self._depth += 1
+        self.depth += 1
         try:
             rule.fill_node(obj, node, self)
         except BaseException:
             del self._nodes[id(obj)]  # half filled; a class that leaves the object out goes on
             raise
         finally:
-            self._depth -= 1
+            self.depth -= 1
         return node
 
     def keep(self, obj: object) -> None:
@@ -114,9 +116,10 @@ class Encoder:
         return self._lay_out(obj)
 
     def _lay_out(self, obj: Any, root_line: int | None = None) -> Node:
-        graph = self._graph(obj)
-        self._marks.through = {id(self._nodes[known]) for known in self.temporaries if known in self._nodes}
-        return lay_out(self.record, graph, self._marks, root_line)
+        with garbage_collection_paused():
+            graph = self._graph(obj)
+            self._marks.through = {id(self._nodes[known]) for known in self.temporaries if known in self._nodes}
+            return lay_out(self.record, graph, self._marks, root_line)
 
     def _graph(self, obj: Any) -> Node:
         root, node = None, None
@@ -124,7 +127,7 @@ class Encoder:
             root = self.encode(obj)
             while self._waiting:
                 rule, obj, node, self.hint = self._waiting.popleft()
-                self._depth = 1
+                self.depth = 1
                 rule.fill_node(obj, node, self)
         except Refusal as refusal:
             above = path_to(root, node) if root is not None else []

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyiron_storage.records.document import Node, Record, reference
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.structure import LISTS, PAIRS, SINGLE, is_parts, is_reference
+from pyiron_storage.records.structure import COLUMNS, LISTS, PAIRS, SINGLE, is_parts, is_reference
 
 
 class Graft:
@@ -58,7 +58,7 @@ class Graft:
         return self._lines[line]
 
     def _field(self, field: str, value: Any) -> Any:
-        if field in (*LISTS, *PAIRS, *SINGLE):
+        if field in (*LISTS, *PAIRS, *SINGLE, *COLUMNS):
             return self._copy(value)
         if field == "type":
             return self._type(value)

@@ -75,8 +75,10 @@ def parts_of(place: Place) -> Parts:
     return rule_of(place).parts(place)
 
 
-def find(place: Place, path: Iterable[str], done: Iterable[str] = (), file: str = "") -> Place:
-    """Follow a path from a place.
+def find(
+    place: Place, path: Iterable[str], done: Iterable[str] = (), file: str = "", *, writing: bool = False
+) -> Place:
+    """Follow a path from a place; `writing` opens what stands in columns on the way.
 
     Raises
     ------
@@ -85,6 +87,8 @@ def find(place: Place, path: Iterable[str], done: Iterable[str] = (), file: str 
     """
     done = list(done)
     for part in path:
+        if writing:
+            parts_of(place.follow()).opened()
         place = step(place.follow(), part, done, file)
         done.append(part)
     return place

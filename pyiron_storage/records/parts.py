@@ -56,6 +56,10 @@ class Parts:
         """Take a part out."""
         raise KeyError(part)
 
+    def opened(self) -> Parts:
+        """Return the same parts, ready to be changed; columns become ordinary nodes first."""
+        return self
+
 
 class ArrayParts(Parts):
     """The entries of an array, by number."""

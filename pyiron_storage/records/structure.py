@@ -19,6 +19,8 @@ PAIRS: Final = ("pairs",)
 """Fields that hold an array of ``[key, value]``, both nodes."""
 SINGLE: Final = ("nodes", "state", "slots", "kwargs", "function", "setter", "value", "zone")
 """Fields that hold one node."""
+COLUMNS: Final = ("columns", "flat", "lengths")
+"""Fields that hold a column or an array of columns."""
 OWN: Final = ("state", "nodes", "items", "pairs")
 """Fields whose parts are reached by their own names in a path."""
 
@@ -59,14 +61,20 @@ def _field_slots(node: dict[str, Node], field: str, inner: Node) -> Iterator[Slo
         yield from ((pair, side) for pair in inner for side in (0, 1))
     elif field in LISTS and not is_parts(inner):
         yield from slots(inner)
+    elif field in COLUMNS:  # columns are part of their node; what they hold are nodes
+        for column in inner if type(inner) is list else [inner]:
+            yield from slots(column)
 
 
 def long_fields(node: Node) -> Iterator[Slot]:
     """Every array and object of a rule's fields that may go on on other lines."""
     if type(node) is dict and "$" in node:
-        for field in (*LISTS, *PAIRS):
-            if type(node.get(field)) in (list, dict):
+        for field, inner in node.items():
+            if field in (*LISTS, *PAIRS) and type(inner) is list:
                 yield node, field
+            elif field in COLUMNS:
+                for column in inner if type(inner) is list else [inner]:
+                    yield from long_fields(column)
 
 
 def path_to(root: Node, wanted: Node) -> list[str]:

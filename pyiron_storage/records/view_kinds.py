@@ -20,7 +20,7 @@ from pyiron_storage.paths import OtherKey, ReservedPart, split
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.navigate import parts_of, rule_of
+from pyiron_storage.records.navigate import rule_of
 from pyiron_storage.records.parts import ArrayParts, DictParts, PairParts, Parts
 from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rules.values import is_text
@@ -128,7 +128,7 @@ class _Keyed(View, MutableMapping[Any, Any]):
 
     def clear(self) -> None:
         with self._source.changing():
-            parts = self._parts()
+            _, parts = self._opened()
             for name in reversed(parts.names()):
                 parts.remove(name)
 
@@ -170,7 +170,7 @@ class DictView(_Keyed):
 
     def clear(self) -> None:
         with self._source.changing():
-            place = self._place()
+            place, _ = self._opened()
             if "$" in place.node:
                 super().clear()
             else:
@@ -292,17 +292,22 @@ class ListView(_Indexed, MutableSequence[Any]):
     def _nodes_of(self, values: Any) -> list[Node]:
         """Encode values for this list; nothing is in it yet if one is refused."""
         values = values.to_object() if isinstance(values, View) else list(values)
-        place = self._place()
-        self._refuse_fixed(parts_of(place), place)
-        start = len(self)
+        place, parts = self._opened()
+        start = len(parts)
         try:
             return [self._encoder(place, [str(start + i)]).part(value) for i, value in enumerate(values)]
         except NotStorableError:
             place.record.drop()
             raise
 
+    def _opened_array(self) -> ArrayParts:
+        parts = self._opened()[1]
+        if not isinstance(parts, ArrayParts):
+            raise PathNotFoundError(f"{self._source.file}: {self.path!r} is no list any more.")
+        return parts
+
     def _insert(self, index: int, nodes: list[Node]) -> None:
-        parts = self._array()
+        parts = self._opened_array()
         start = max(0, index + len(parts)) if index < 0 else min(index, len(parts))
         for i, node in enumerate(nodes, start):
             parts.insert(i, node)
@@ -310,8 +315,7 @@ class ListView(_Indexed, MutableSequence[Any]):
     def _rearrange(self, change: Callable[[list[Node]], Any]) -> None:
         """Let `change` work on the list of all nodes, and write it anew."""
         with self._source.changing():
-            parts = self._array()
-            self._refuse_fixed(parts, parts.place)
+            parts = self._opened_array()
             nodes = [place.node for place in parts.each()]
             change(nodes)
             parts.rewrite(nodes)

@@ -9,7 +9,7 @@ the real thing, as `json.dumps` does, call `to_object()` first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -156,6 +156,20 @@ class View:
     def _place(self) -> Place:
         return find(self._source.place(), self._path, self._source.path, self._source.file).follow()
 
+    def _opened(self, path: Sequence[str] = ()) -> tuple[Place, Parts]:
+        """The place at a path below, and its parts, to be changed.
+
+        Raises
+        ------
+        ReadOnlyError
+            If its parts cannot be changed in place.
+        """
+        way = (*self._path, *path)
+        place = find(self._source.place(), way, self._source.path, self._source.file, writing=True).follow()
+        parts = parts_of(place)
+        self._refuse_fixed(parts, place)
+        return place, parts.opened()
+
     def _has(self, path: list[str]) -> bool:
         try:
             find(self._place(), path, self._full_path(), self._source.file)
@@ -182,9 +196,7 @@ class View:
     def _put(self, path: list[str], name: str, value: Any, put: Callable[[Parts, Node], None]) -> None:
         """Encode a value for the container at a path and let `put` put it there; `name` is for messages."""
         with self._source.changing():
-            place = find(self._place(), path, self._full_path(), self._source.file).follow()
-            parts = parts_of(place)
-            self._refuse_fixed(parts, place)
+            place, parts = self._opened(path)
             try:
                 node = self._encoder(place, [*path, name]).part(value)
             except NotStorableError:
@@ -218,10 +230,7 @@ class View:
     def _delete_path(self, path: list[str] | tuple[str, ...]) -> None:
         with self._source.changing():
             find(self._place(), path, self._full_path(), self._source.file)
-            place = find(self._place(), path[:-1], self._full_path(), self._source.file).follow()
-            parts = parts_of(place)
-            self._refuse_fixed(parts, place)
-            parts.remove(path[-1])
+            self._opened(path[:-1])[1].remove(path[-1])
 
     def _no_operator(self, *_: object) -> Any:
         raise ViewError(

@@ -5,6 +5,8 @@ from pyiron_storage.records.rules import containers
 from pyiron_storage.records.rules import objects
 from pyiron_storage.records.rules import arrays
 from pyiron_storage.records.rules import standard
+from pyiron_storage.records.rules import tables
 from pyiron_storage.records.rules import pandas_objects
+from pyiron_storage.records.rules import sparse_matrices
 
-__all__ = ["arrays", "containers", "objects", "pandas_objects", "standard", "values"]
+__all__ = ["arrays", "containers", "objects", "pandas_objects", "sparse_matrices", "standard", "tables", "values"]

@@ -9,7 +9,9 @@ subclasses.  pandas is imported when the first such object is made, not before.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from pyiron_storage.paths import OtherKey, ReservedPart
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.navigate import parts_of, rule_of
 from pyiron_storage.records.parts import ArrayParts, ObjectParts, Parts
 from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rule import REGISTRY, Rule
@@ -30,7 +33,6 @@ Pieces = dict[str, Any]
 
 WIDE: Final = 100
 """Frames with more columns than this are kept in blocks; pandas calls them fragmented otherwise."""
-
 by_protocol = ObjectRule()
 
 
@@ -71,23 +73,30 @@ class PiecesRule(Rule):
                 encoder.encode(pieces[name])  # what is met twice stands apart
 
     def parts(self, place: Place) -> Parts:
-        return ObjectParts(place.inner("nodes"), fixed=True)
+        return ObjectParts(_pieces_of(place), fixed=True)
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         return restored(self.name, decoder, self._make, **decoded_pieces(node, decoder))
 
 
-def fill_pieces(nodes: dict[str, Node], pieces: Pieces, encoder: Encoder) -> None:
-    """Put the nodes of some pieces into an object of nodes, and name their arrays after the whole."""
+def fill_pieces(nodes: dict[str, Node], pieces: Pieces, encoder: Encoder, spell: Callable[[str], str] = str) -> None:
+    """Put the nodes of some pieces into an object of nodes, and name their arrays after the whole.
+
+    `spell` makes the name of a piece the part of a path that it has.
+    """
     hint = encoder.hint
     for name, piece in pieces.items():
         encoder.hint = hint if name == "values" else f"{hint}_{name}"
         try:
             nodes[name] = encoder.encode(piece)
         except Refusal as refusal:
-            refusal.parts.append(name)
+            refusal.parts.append(spell(name))
             raise
     encoder.hint = hint
+
+
+def _reserved(name: str) -> ReservedPart:
+    return ReservedPart(f"~{name}")
 
 
 def _holds_objects(node: Node) -> bool:
@@ -97,10 +106,15 @@ def _holds_objects(node: Node) -> bool:
 
 def decoded_pieces(node: Node, decoder: Decoder) -> Pieces:
     """Return the pieces of a node, restored."""
-    nodes = decoder.entries(node.get("nodes"))
-    if type(nodes) is not dict:
+    pieces = decoder.decode(node.get("nodes"))
+    if type(pieces) is not dict:
         raise DamagedRecordError(f"{decoder.record.place}: a {node['$']} is stored without its pieces.")
-    return {name: decoder.decode(inner) for name, inner in nodes.items()}
+    return dict(pieces)
+
+
+def _pieces_of(place: Place) -> Place:
+    """The place of the pieces of what stands at a place."""
+    return place.inner("nodes").follow()
 
 
 def restored(what: str, decoder: Decoder, make: Callable[..., Any], /, *args: Any, **pieces: Any) -> Any:
@@ -109,7 +123,7 @@ def restored(what: str, decoder: Decoder, make: Callable[..., Any], /, *args: An
         return make(*args, **pieces)
     except ImportError as error:
         raise CannotImportError(
-            f"{decoder.record.place}: the {what} that is stored needs a package that cannot be imported: {error}. "
+            f"{decoder.record.place}: to load this {what} something must be imported that cannot be: {error}. "
             "Install it, or read the parts as they are by browsing."
         ) from error
     except (MemoryError, RecursionError):
@@ -131,6 +145,7 @@ def require(fits: Any, message: str) -> None:
         raise ValueError(message)
 
 
+@functools.cache
 def _pandas() -> Any:
     return importlib.import_module("pandas")
 
@@ -212,9 +227,9 @@ class FrameRule(Rule):
         node["nodes"] = {}
         pieces = {"columns": obj.columns, **_common_pieces(obj)}
         if _is_matrix(obj):
-            fill_pieces(node["nodes"], {**pieces, "values": obj.to_numpy()}, encoder)
+            fill_pieces(node["nodes"], {**pieces, "values": obj.to_numpy()}, encoder, _reserved)
         else:
-            fill_pieces(node["nodes"], pieces, encoder)
+            fill_pieces(node["nodes"], pieces, encoder, _reserved)
             node["items"] = []
             _fill_columns(node["items"], obj, encoder)
 
@@ -242,14 +257,15 @@ def _is_matrix(frame: Any) -> bool:
 def _fill_columns(nodes: list[Node], frame: Any, encoder: Encoder) -> None:
     hint = encoder.hint
     label: Any = None
-    bare = _pandas().DataFrame(frame, copy=False)  # each column of the frame itself would get a deep copy of its attrs
+    bare = _pandas().DataFrame(frame, copy=False) if frame.attrs else frame  # each column gets a deep copy of attrs
     try:
         for label, column in bare.items():
             encoder.hint = label if type(label) is str else hint
             nodes.append(encoder.encode(_plain(column.array)))
     except Refusal as refusal:
-        refusal.parts.extend([label] if type(label) is str else [str(len(nodes)), ReservedPart("~items")])
+        refusal.parts.extend([label] if type(label) is str else [str(len(nodes)), _reserved("items")])
         raise
+    encoder.hint = hint
 
 
 def _fill_frame(
@@ -290,18 +306,24 @@ class FrameParts(Parts):
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._pieces = ObjectParts(place.inner("nodes"))
+        self._pieces = ObjectParts(_pieces_of(place))
 
     def names(self) -> list[str]:
-        known = ("columns", "index", "attrs", "values")
-        reserved = [ReservedPart(f"~{name}") for name in known if name in self._pieces.names()]
-        return [*self._columns(), *reserved]
+        return [*self._columns(), *map(_reserved, self._pieces.names())]
+
+    def places(self) -> Iterator[tuple[str, Place]]:
+        columns = self._columns()
+        if columns == [_reserved("items")]:
+            yield columns[0], self._all_columns()
+        elif columns:
+            yield from zip(columns, self._items().each(), strict=True)
+        yield from ((_reserved(name), place) for name, place in self._pieces.places())
 
     def _columns(self) -> list[str]:
-        if "items" not in self.place.node:
+        if not self.place.node.get("items"):
             return []
         labels = list(self._labels())
-        return labels if len(set(labels)) == len(self._items()) == len(labels) else [ReservedPart("~items")]
+        return labels if len(set(labels)) == len(self._items()) == len(labels) else [_reserved("items")]
 
     def _items(self) -> ArrayParts:
         return ArrayParts(self.place.inner("items"), fixed=True)
@@ -309,19 +331,19 @@ class FrameParts(Parts):
     def _labels(self) -> Iterator[str]:
         """What stands for each label in a path; nothing where labels are neither text nor objects nor a range."""
         place = self._pieces.find("columns").follow()
-        rule, nodes = place.node.get("$"), place.node.get("nodes")
+        rule, pieces = rule_of(place).name, ObjectParts(_pieces_of(place))
         if rule == "rangeindex":
-            numbers = range(nodes["start"], nodes["stop"], nodes["step"])
+            numbers = range(*[pieces.find(name).node for name in ("start", "stop", "step")])
             return (OtherKey(number) for number in numbers)
-        return _texts(place.inner("nodes").inner("values").follow()) if rule == "index" else iter(())
+        return _texts(pieces.find("values").follow()) if rule == "index" else iter(())
 
     def find(self, part: str) -> Place:
-        name = part.removeprefix("~")
-        columns = self._columns()
-        if part in columns and type(part) is not ReservedPart:
+        columns = self._columns() if type(part) is not ReservedPart else []
+        if part in columns:
             return self._items().at(columns.index(part))
-        if name == part:
+        if not part.startswith("~"):
             raise KeyError(part)
+        name = part[1:]
         return self._all_columns() if name == "items" and "items" in self.place.node else self._pieces.find(name)
 
     def _all_columns(self) -> Place:
@@ -332,13 +354,12 @@ class FrameParts(Parts):
 
 def _texts(values: Place) -> Iterator[str]:
     """The parts of paths that stand for the entries of an array of text or objects."""
-    node = values.node
-    if type(node) is not dict or node.get("$") not in ("strings", "array"):
+    rule = rule_of(values).name
+    if rule == "strings":
+        values = ObjectParts(_pieces_of(values)).find("values").follow()
+    elif rule != "array" or "items" not in values.node:
         return iter(())
-    if node["$"] == "array" and "items" not in node:
-        return iter(())
-    texts = values.inner("items") if node["$"] == "array" else values.inner("nodes").inner("values").follow()
-    return (key_part(place.record, place.follow().node) for place in ArrayParts(texts).each())
+    return (key_part(place.record, place.follow().node) for _, place in parts_of(values).places())
 
 
 # -- indices ---------------------------------------------------------------------
@@ -369,7 +390,7 @@ def _frequency(freq: Any) -> Any:
 
 
 def _offset(alias: Any) -> Any:
-    return importlib.import_module("pandas.tseries.frequencies").to_offset(alias)
+    return _pandas().tseries.frequencies.to_offset(alias)
 
 
 def _with_frequency(times: Any, freq: Any) -> Any:
@@ -492,23 +513,42 @@ def _make_masked(values: Array, mask: Array | None = None) -> Any:
 
 
 def _take_strings(array: Any) -> Pieces | None:
-    """``{"$":"strings","nodes":{"values":["a",null]}}``; ``"missing":"NA"`` and ``"storage":"pyarrow"`` if so."""
-    dtype, pandas = array.dtype, _pandas()
-    values = array.to_numpy(dtype=object, na_value=None).tolist()
-    if not set(map(type, values)) <= {str, type(None)}:
+    """``{"$":"strings","nodes":{"values":["a",""],"mask":...}}``; ``mask`` where some are missing.
+
+    ``"missing":"NA"`` where the dtype has that for them, and ``"storage":"pyarrow"``.
+    """
+    texts, missing = np.asarray(array, dtype=object), np.asarray(array.isna())
+    mask = missing if missing.any() else None
+    if mask is not None:
+        texts = texts.copy()
+        texts[mask] = ""
+    values = texts.tolist()
+    if not set(map(type, values)) <= {str}:
         return None
-    missing = "NA" if dtype.na_value is pandas.NA else None
-    storage = dtype.storage if dtype.storage != "python" else None
-    return {"values": values, **given(missing=missing, storage=storage)}
+    kind = "NA" if array.dtype.na_value is _pandas().NA else None
+    storage = "pyarrow" if array.dtype.storage != "python" else None
+    return {"values": values, **given(mask=mask, missing=kind, storage=storage)}
 
 
-def _make_strings(values: list[str | None], missing: str = "nan", storage: str = "python") -> Any:
-    pandas = _pandas()
-    require(set(map(type, values)) <= {str, type(None)}, "the values are no texts")
-    dtype = pandas.StringDtype(storage, na_value=pandas.NA if missing == "NA" else np.nan)
-    array = np.empty(len(values), object)
-    array[:] = values
-    return pandas.array(array, dtype=dtype, copy=False)
+def _make_strings(values: list[str], mask: Any = None, missing: str = "nan", storage: str = "python") -> Any:
+    array = np.array(values, dtype=object)
+    require(array.ndim == 1, "the values are no texts")
+    if mask is not None:
+        require(isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == array.shape, "the mask is none")
+        array[mask] = None
+    return _pandas().array(array, dtype=_text_dtype(missing, storage), copy=False)
+
+
+def _text_dtype(missing: str, storage: str) -> Any:
+    dtype = _pandas().StringDtype
+    if missing == "NA":
+        return dtype(storage)
+    if storage == "pyarrow" and importlib.util.find_spec("pyarrow") is None:
+        storage = "python"  # to the user both are the dtype `str`
+    try:
+        return dtype(storage, na_value=np.nan)
+    except TypeError:
+        raise ImportError("pandas 2.3 or later, which has the dtype `str`") from None
 
 
 def _take_sparse(array: Any) -> Pieces:
