@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -32,21 +32,34 @@ MAXPRINT: Final = 50
 def take(matrix: Any) -> Pieces | None:
     """``{"$":"sparse","nodes":{"class":"csr_array","shape":[3,3],...}}``, with the arrays of the format.
 
-    ``sorted`` and ``canonical`` are there where the matrix knows it.
+    ``sorted`` and ``canonical`` are there where the matrix knows it; ``order`` is that of its attributes.
     """
     if not vars(matrix).keys() <= _USUAL or vars(matrix).get("maxprint", MAXPRINT) != MAXPRINT:
         return None
     arrays = _TAKE[matrix.format](matrix)
-    return None if arrays is None else {"class": type(matrix).__name__, "shape": list(matrix.shape), **arrays}
+    return (
+        None
+        if arrays is None
+        else {
+            "class": type(matrix).__name__,
+            "shape": list(matrix.shape),
+            "order": list(vars(matrix)),
+            **arrays,
+        }
+    )
 
 
-def make(shape: list[int], **pieces: Any) -> Any:
-    """Make a matrix of its pieces."""
+def make(shape: list[int], order: Sequence[str] = (), **pieces: Any) -> Any:
+    """Make a matrix of its pieces, with its attributes in the order that they had."""
     name = pieces.pop("class")
     require(name in _CLASSES, f"{name!r} is no class of scipy.sparse")
     require(all(type(size) is int and size >= 0 for size in shape), f"{shape!r} is no shape")
     cls = getattr(importlib.import_module("scipy.sparse"), name)
-    return _MAKE[name[:3]](cls, tuple(shape), **pieces)
+    matrix = _MAKE[name[:3]](cls, tuple(shape), **pieces)
+    attributes = vars(matrix)
+    for attribute in [*(known for known in order if known in attributes), *(set(attributes) - set(order))]:
+        attributes[attribute] = attributes.pop(attribute)
+    return matrix
 
 
 def _fits(indices: Any, length: int) -> bool:
