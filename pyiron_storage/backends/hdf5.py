@@ -103,6 +103,7 @@ class HDF5Storage(GenericStorage):
 
     def _set(self, name: str, value: Any) -> None:
         title, array, kind = native_form(value)
+        self._file.listed.pop(self._names, None)
         group, link = self._group(), link_name(name)
         if link in group:
             dataset = self._open(name)
@@ -120,6 +121,7 @@ class HDF5Storage(GenericStorage):
     def create_group(self, name: str) -> HDF5Storage:
         group, link = self._group(), link_name(name)
         if link not in group:
+            self._file.listed.pop(self._names, None)
             h5g.create(group, link, gcpl=_group_creation())
         return self._inside(name)
 
@@ -134,9 +136,12 @@ class HDF5Storage(GenericStorage):
             return []
         if self._file.bag is not None:
             return [OBJECT] if kind == h5o.TYPE_GROUP else []
-        group = self._group()
-        links = [link for link in h5py.Group(group).id if group.links.get_info(link).type == h5l.TYPE_HARD]
-        return [plain_name(link) for link in links if _kind_of(group, link) == kind]
+        listed = self._file.listed.get(self._names)
+        if listed is None:
+            group = self._group()
+            links = [link for link in h5py.Group(group).id if group.links.get_info(link).type == h5l.TYPE_HARD]
+            listed = self._file.listed[self._names] = {plain_name(link): _kind_of(group, link) for link in links}
+        return [name for name, found in listed.items() if found == kind]
 
     def _has_node(self, name: str) -> bool:
         return bool(self._kind(name) == h5o.TYPE_DATASET)
@@ -171,6 +176,7 @@ class HDF5Storage(GenericStorage):
         return read_bytes(dataset)
 
     def _write_text(self, name: Name, text: bytes) -> None:
+        self._file.listed.pop(self._names, None)
         group, link = self._group(), link_name(name)
         if link in group:
             group.unlink(link)
@@ -265,6 +271,8 @@ class HDF5File(OpenFile):
         self._hdf5: Any = None
         self._writing = False
         self._groups: dict[Location, h5g.GroupID] = {}
+        self.listed: dict[Location, dict[str, int]] = {}
+        """What each group holds, by location, as far as it was listed: names with their kinds, in order."""
         self._bag: Bag | None = None
 
     @property
@@ -297,7 +305,10 @@ class HDF5File(OpenFile):
         return self._groups[names]
 
     def forget(self, names: Location) -> None:
-        """Drop the open groups at and below a location, which is deleted."""
+        """Drop the open groups and the lists at and below a location, which is deleted."""
+        self.listed.pop(names[:-1], None)
+        for known in [known for known in self.listed if known[: len(names)] == names]:
+            del self.listed[known]
         for known in [known for known in self._groups if known[: len(names)] == names]:
             del self._groups[known]
 
@@ -359,6 +370,7 @@ class HDF5File(OpenFile):
 
     def _shut_hdf5(self) -> None:
         self._groups.clear()
+        self.listed.clear()
         if self._bag is not None:
             self._bag.close()
         if self._hdf5 is not None:

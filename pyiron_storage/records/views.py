@@ -97,8 +97,9 @@ class View:
         return np.array(self.to_object(), dtype=dtype)
 
     def __eq__(self, other: object) -> bool:
-        other = other.to_object() if isinstance(other, View) else other
-        return bool(self.to_object() == other)
+        plain: Any = other.to_object() if isinstance(other, View) else other
+        found = self.to_object()
+        return bool(np.array_equal(found, plain) if isinstance(found, np.ndarray) else found == plain)
 
     # -- what it is ------------------------------------------------------------
 
