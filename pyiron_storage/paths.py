@@ -17,7 +17,18 @@ import orjson
 
 from pyiron_storage.errors import InvalidNameError, PathNotFoundError
 
-RESERVED: Final = ("~args", "~kwargs", "~state", "~items", "~pairs", "~setter")
+RESERVED: Final = (
+    "~args",
+    "~kwargs",
+    "~state",
+    "~index",
+    "~columns",
+    "~attrs",
+    "~values",
+    "~items",
+    "~pairs",
+    "~setter",
+)
 METADATA: Final = "~metadata"
 
 

@@ -8,6 +8,7 @@ first such matrix is made, not before.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 from collections.abc import Callable, Sequence
@@ -32,21 +33,30 @@ MAXPRINT: Final = 50
 def take(matrix: Any) -> Pieces | None:
     """``{"$":"sparse","nodes":{"class":"csr_array","shape":[3,3],...}}``, with the arrays of the format.
 
-    ``sorted`` and ``canonical`` are there where the matrix knows it; ``order`` is that of its attributes.
+    ``sorted`` and ``canonical`` are there where the matrix knows it; ``order`` is that of its attributes
+    where it is not the usual one.
     """
     if not vars(matrix).keys() <= _USUAL or vars(matrix).get("maxprint", MAXPRINT) != MAXPRINT:
         return None
     arrays = _TAKE[matrix.format](matrix)
-    return (
-        None
-        if arrays is None
-        else {
-            "class": type(matrix).__name__,
-            "shape": list(matrix.shape),
-            "order": list(vars(matrix)),
-            **arrays,
-        }
-    )
+    if arrays is None:
+        return None
+    order = None if _has_usual_order(matrix) else list(vars(matrix))
+    return {"class": type(matrix).__name__, "shape": list(matrix.shape), **given(order=order), **arrays}
+
+
+def _has_usual_order(matrix: Any) -> bool:
+    """Whether the attributes are in the order in which `make` gives them."""
+    usual, own = _usual_order(type(matrix).__name__), list(vars(matrix))
+    return [name for name in usual if name in own] == [name for name in own if name in usual]
+
+
+@functools.cache
+def _usual_order(name: str) -> list[str]:
+    cls = getattr(importlib.import_module("scipy.sparse"), name)
+    empty = cls((1, 1))
+    pieces = _TAKE[empty.format](empty) or {}
+    return list(vars(_MAKE[empty.format](cls, (1, 1), **pieces)))
 
 
 def make(shape: list[int], order: Sequence[str] = (), **pieces: Any) -> Any:
@@ -57,7 +67,7 @@ def make(shape: list[int], order: Sequence[str] = (), **pieces: Any) -> Any:
     cls = getattr(importlib.import_module("scipy.sparse"), name)
     matrix = _MAKE[name[:3]](cls, tuple(shape), **pieces)
     attributes = vars(matrix)
-    for attribute in [*(known for known in order if known in attributes), *(set(attributes) - set(order))]:
+    for attribute in [known for known in order if known in attributes]:
         attributes[attribute] = attributes.pop(attribute)
     return matrix
 
@@ -87,7 +97,9 @@ def _make_compressed(
     require(len(data) == len(indices) and data.ndim == (3 if blocks else 1), "the data do not fit the indices")
     require(_fits(indptr, len(indices) + 1) and len(indptr) == len(matrix.indptr), "indptr does not fit")
     require(indptr[0] == 0 and bool((indptr[1:] >= indptr[:-1]).all()), "indptr is not in order")
-    matrix.data, matrix.indices, matrix.indptr = data, indices, indptr
+    for name, array in {"indices": indices, "indptr": indptr, "data": data}.items():  # scipy's own order
+        vars(matrix).pop(name, None)
+        setattr(matrix, name, array)
     if "canonical" in flags:
         matrix.has_canonical_format = flags["canonical"]
     if "sorted" in flags:
