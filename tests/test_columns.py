@@ -155,6 +155,24 @@ def test_arrays_in_columns_own_their_memory():
     assert all(array.base is None and array.flags.writeable for array in found)
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array(1.5, ">f8"),
+        np.arange(3, dtype=">i4"),
+        np.array(["2024-05-01"], "M8[s]"),
+        np.array(["a"], "U1"),
+        np.empty((0, 2)),
+        np.zeros(2, "V0"),
+        np.array([(1, 2.0)], "i4,f8"),
+    ],
+)
+def test_arrays_of_rare_kinds_in_columns(array):
+    for found in back([array.copy() for _ in range(10)]):
+        assert type(found) is np.ndarray
+        assert (found.dtype, found.shape, found.tobytes()) == (array.dtype, array.shape, array.tobytes())
+
+
 def test_numbers_keep_every_bit():
     values = [0.0, -0.0, math.inf, -math.inf, 5e-324, 0.1] * 20
     assert list(map(repr, back(values))) == list(map(repr, values))

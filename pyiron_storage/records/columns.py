@@ -213,9 +213,17 @@ def _arrays(arrays: list[Array], held: int, encoder: Encoder) -> Node:
     first = arrays[0]
     dtype = dtype_node(first.dtype)
     alike = all(other.shape == first.shape and other.dtype == first.dtype for other in arrays)
-    if dtype is None or not alike or first.nbytes >= NATIVE_BYTES or not all(a.flags.c_contiguous for a in arrays):
+    if (
+        dtype is None
+        or not first.dtype.itemsize
+        or not alike
+        or first.nbytes >= NATIVE_BYTES
+        or not all(a.flags.c_contiguous for a in arrays)
+    ):
         return None
-    return {"of": "array", "dtype": dtype, "shape": list(first.shape), **_stored(np.stack(arrays), encoder)}
+    stacked = np.empty((len(arrays), *first.shape), first.dtype)  # np.stack alone would turn the bytes round
+    np.stack(arrays, out=stacked)
+    return {"of": "array", "dtype": dtype, "shape": list(first.shape), **_stored(stacked, encoder)}
 
 
 _SCALARS: Final = (int, float, str, bool, type(None))
@@ -309,7 +317,7 @@ def _read_sequences(node: Node, decoder: Decoder) -> list[Any]:
 def _read_arrays(node: Node, decoder: Decoder) -> list[Any]:
     dtype = read_dtype(node["dtype"], decoder.record.place)
     stacked = np.frombuffer(_bytes_of(node, decoder.record), dtype).reshape(node["count"], *node["shape"])
-    return [np.array(one) for one in stacked]  # each owns its memory
+    return [np.array(one, dtype) for one in stacked]  # each owns its memory
 
 
 def _read_nodes(node: Node, decoder: Decoder) -> list[Any]:
