@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pyiron_storage.records.columns import HELD_BY_LIST, LEAST, decode_column, encode_column, expanded, is_like
+from pyiron_storage.records.columns import kinds  # noqa: F401  importing them registers them
+from pyiron_storage.records.columns.column import (
+    HELD_BY_LIST,
+    LEAST,
+    decode_column,
+    encode_column,
+    expanded,
+    kind_for,
+)
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
@@ -102,7 +110,7 @@ class ColumnRule(Rule):
     kind = "list"
 
     def fill_node(self, obj: list[Any], node: Node, encoder: Encoder) -> None:
-        node.update(encode_column(obj, HELD_BY_LIST, encoder, alike=True))
+        node.update(encode_column(obj, HELD_BY_LIST, encoder))
 
     def parts(self, place: Place) -> Parts:
         return ClosedArrayParts(place)
@@ -118,10 +126,9 @@ class LongListRule(ListRule):
     """A JSON array, or a column where the list is long and its entries are alike."""
 
     def encode(self, obj: list[Any], encoder: Encoder) -> Node:
-        is_worth_it = (
-            len(obj) >= LEAST and (len(obj) >= SCALARS or type(obj[0]) not in (int, float, str)) and is_like(obj)
-        )
-        return encoder.once(obj, COLUMN if is_worth_it else self)
+        if len(obj) < LEAST or (len(obj) < SCALARS and type(obj[0]) in (int, float, str)) or kind_for(obj) is None:
+            return encoder.once(obj, self)
+        return encoder.once(obj, COLUMN)
 
 
 class LongDictRule(DictRule):
@@ -133,10 +140,11 @@ class LongDictRule(DictRule):
     def fill_node(self, obj: dict[Any, Any], node: Node, encoder: Encoder) -> None:
         if len(obj) >= SCALARS and set(map(type, obj)) == {str} and is_text("".join(obj)):
             values = list(obj.values())
-            if is_like(values, HELD_BY_LIST + 1):
+            kind = kind_for(values, HELD_BY_LIST + 1)
+            if kind is not None:
                 node.update({"$": "dict", "columns": []})
                 node["columns"].append(encode_column(list(obj), 0, encoder))
-                node["columns"].append(encode_column(values, HELD_BY_LIST + 1, encoder, alike=True))
+                node["columns"].append(encode_column(values, HELD_BY_LIST + 1, encoder, kind))
                 return
         super().fill_node(obj, node, encoder)
 

@@ -1,0 +1,121 @@
+"""From a list of values to a column and back.
+
+A column stands for a list of values.  What is not alike is a column of ordinary
+nodes.  A thing goes into a column only where nothing else holds it, which its
+reference count proves, so that no memo is needed and identity is kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from operator import countOf
+from typing import Any, Final
+
+from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import DEEPEST, Node, Record
+from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.rules.values import all_plain
+
+LEAST: Final = 8
+"""Fewer things than this are written one by one."""
+
+
+def _count_references(values: Sequence[Any]) -> list[int]:
+    return list(map(sys.getrefcount, values))
+
+
+HELD_BY_LIST: Final = _count_references([object()])[0]
+"""The reference count of a thing that only one list holds."""
+
+
+def kind_for(values: list[Any], held: int = HELD_BY_LIST) -> ColumnKind | None:
+    """The kind of column that a list is worth: its values are of one type, and nothing else holds them."""
+    if len(values) < LEAST or countOf(map(type, values), cls := type(values[0])) != len(values):
+        return None
+    kind = COLUMN_KINDS.find(cls, values[0])
+    if kind is None or not kind.has_identity:
+        return kind
+    return kind if _count_references(values).count(held) == len(values) else None
+
+
+def encode_column(values: list[Any], held: int, encoder: Encoder, kind: ColumnKind | None = None) -> Node:
+    """Return the column of some values, each of which `held` references hold where nothing else does.
+
+    `kind` is what `kind_for` gives, where that is known.
+    """
+    kind = kind or kind_for(values, held)
+    if kind is not None and encoder.depth < DEEPEST:
+        encoder.depth += 1
+        try:
+            fields = kind.encode(values, held, encoder)
+        finally:
+            encoder.depth -= 1
+        if fields is not None:
+            return {"$": "column", "count": len(values), **fields}
+    return {"$": "column", "count": len(values), "of": "nodes", "items": _nodes(values, encoder)}
+
+
+def _nodes(values: list[Any], encoder: Encoder) -> list[Node]:
+    if all_plain(values):
+        return list(values)
+    nodes: list[Node] = []
+    try:
+        for value in values:
+            nodes.append(encoder.encode(value))  # noqa: PERF401  their number says which one was refused
+    except Refusal as refusal:
+        refusal.parts.append(str(len(nodes)))
+        raise
+    return nodes
+
+
+def encode_columns(cells: Iterable[tuple[str, list[Any]]], encoder: Encoder) -> list[Node]:
+    """Return the columns of rows that have equal keys: for each key the cells of all rows.
+
+    The cells must be held by their rows and the given list alone.
+    """
+    columns = []
+    for key, values in cells:
+        encoder.hint = key
+        try:
+            columns.append(encode_column(values, HELD_BY_LIST + 1, encoder))
+        except Refusal as refusal:
+            refusal.parts.insert(-1, key)  # behind the number of the row, which comes last
+            raise
+    return columns
+
+
+def decode_column(node: Node, decoder: Decoder) -> list[Any]:
+    """Return the values of a column."""
+    values = column_kind(node, decoder.record).decode(node, decoder)
+    if len(values) != node["count"]:
+        raise DamagedRecordError(f"{decoder.record.place}: a column of {node['count']} has {len(values)} values.")
+    return values
+
+
+def column_kind(node: Node, record: Record) -> ColumnKind:
+    """Return the kind of a column in the record."""
+    kind = COLUMN_KINDS.by_name.get(node.get("of")) if type(node.get("of")) is str else None
+    if kind is None or type(node.get("count")) is not int:
+        raise DamagedRecordError(f"{record.place}: {str(node)[:80]} is no column that this release knows.")
+    return kind
+
+
+def expanded(node: Node, record: Record) -> list[Node]:
+    """Return the ordinary nodes that a column stands for, to be looked at one by one or changed."""
+    return column_kind(node, record).expand(node, record)
+
+
+# -- lengths, which are columns or one number for all -------------------------------------
+
+
+def encode_lengths(numbers: list[int], encoder: Encoder) -> Node:
+    """A column of lengths; one number where all are equal."""
+    return numbers[0] if numbers.count(numbers[0]) == len(numbers) else encode_column(numbers, 0, encoder)
+
+
+def decode_lengths(node: Node, count: int, decoder: Decoder) -> list[int]:
+    """The lengths of `count` values."""
+    return [node] * count if type(node) is int else decode_column(node, decoder)

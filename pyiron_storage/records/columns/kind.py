@@ -1,0 +1,77 @@
+"""What a kind of column is, and the one registry of kinds.
+
+A kind says how many values of one type are written as one node, and how they come
+back: all of them at once, or as the ordinary node of one entry, to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pyiron_storage.records.document import Node, Record
+
+if TYPE_CHECKING:
+    from pyiron_storage.records.decoder import Decoder
+    from pyiron_storage.records.encoder import Encoder
+
+
+class ColumnKind:
+    """How many values of one type are one node.
+
+    A subclass sets `name` and overrides `encode`, `decode` and `expand`; `entry`
+    and `put` where one entry can be had, or changed, without the others.
+    """
+
+    name: str = ""
+    """What stands behind ``"of"``."""
+    has_identity: bool = True
+    """Whether it matters who else holds a value."""
+
+    def encode(self, values: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
+        """Return the fields of the column, ``of`` among them; None where these values do not suit.
+
+        `held` is the reference count of a value that nothing else holds.
+        """
+        raise NotImplementedError
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        """Return all values."""
+        raise NotImplementedError
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        """Return the ordinary nodes that the column stands for."""
+        raise NotImplementedError
+
+    def entry(self, node: Node, index: int, record: Record) -> Node:
+        """Return the ordinary node of one entry."""
+        return self.expand(node, record)[index]
+
+    def put(self, node: Node, index: int, new: Node, record: Record) -> bool:
+        """Put an ordinary node in the place of an entry, and say whether that was possible without the others."""
+        return False
+
+
+class ColumnKinds:
+    """All kinds of columns: by name for reading, by type for writing."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, ColumnKind] = {}
+        self._exact: dict[type, ColumnKind] = {}
+        self._predicates: list[tuple[Callable[[type, Any], bool], ColumnKind]] = []
+
+    def add(self, kind: ColumnKind, *types: type, predicate: Callable[[type, Any], bool] | None = None) -> None:
+        """Register a kind for exact types, or for what a predicate of the type and one value accepts."""
+        self.by_name[kind.name] = kind
+        self._exact.update(dict.fromkeys(types, kind))
+        if predicate is not None:
+            self._predicates.insert(0, (predicate, kind))
+
+    def find(self, cls: type, value: Any) -> ColumnKind | None:
+        """Return the kind for values of a type, of which one is given; None where there is none."""
+        if cls in self._exact:
+            return self._exact[cls]
+        return next((kind for predicate, kind in self._predicates if predicate(cls, value)), None)
+
+
+COLUMN_KINDS: Final = ColumnKinds()

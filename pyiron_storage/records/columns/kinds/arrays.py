@@ -1,0 +1,49 @@
+"""Columns of arrays of one dtype and shape, stacked into one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import NATIVE_BYTES, Node, Record
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.rules.arrays import Array, dtype_node, read_dtype
+
+
+class ArrayColumn(ColumnKind):
+    """``{"of":"array","dtype":...,"shape":[...],"at":...}`` or ``native``."""
+
+    name = "array"
+
+    def encode(self, arrays: list[Array], held: int, encoder: Encoder) -> dict[str, Node] | None:
+        first = arrays[0]
+        dtype = dtype_node(first.dtype)
+        if dtype is None or not first.dtype.itemsize or first.nbytes >= NATIVE_BYTES or not _are_alike(arrays):
+            return None
+        stacked = np.empty((len(arrays), *first.shape), first.dtype)  # np.stack alone would turn the bytes round
+        np.stack(arrays, out=stacked)
+        return {"of": "array", "dtype": dtype, "shape": list(first.shape), **stored_bytes(stacked, encoder)}
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        dtype = read_dtype(node["dtype"], decoder.record.place)
+        stacked = np.frombuffer(column_bytes(node, decoder.record), dtype).reshape(node["count"], *node["shape"])
+        return [np.array(one, dtype) for one in stacked]  # each owns its memory
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        size = math.prod(node["shape"]) * read_dtype(node["dtype"], record.place).itemsize
+        start = node["at"][0] if "at" in node else record.add_bytes(bytes(column_bytes(node, record)))[0]
+        form = {"$": "array", "dtype": node["dtype"], "shape": node["shape"]}
+        return [{**form, "at": [start + index * size, size]} for index in range(node["count"])]
+
+
+def _are_alike(arrays: list[Array]) -> bool:
+    first = arrays[0]
+    return all(a.shape == first.shape and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays)
+
+
+COLUMN_KINDS.add(ArrayColumn(), np.ndarray)

@@ -1,0 +1,83 @@
+"""Columns of lists and tuples: one flat column with their lengths, or a column for each position."""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any, Final
+
+from pyiron_storage.records.columns.column import (
+    HELD_BY_LIST,
+    decode_column,
+    decode_lengths,
+    encode_column,
+    encode_columns,
+    encode_lengths,
+    expanded,
+)
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kinds.rows import decode_rows
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.encoder import Encoder, Refusal
+
+LONGEST_RECORD: Final = 32
+"""Longer rows are no records with a meaning for each position."""
+
+
+class SequenceColumn(ColumnKind):
+    """``{"of":"list","lengths":...,"flat":...}``, or ``columns``, where rows are like records."""
+
+    def __init__(self, make: type[list[Any]] | type[tuple[Any, ...]]) -> None:
+        self.name = make.__name__
+        self._make: Any = make
+
+    def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node]:
+        lengths = list(map(len, rows))
+        flat = list(chain.from_iterable(rows))
+        if 0 < lengths[0] <= LONGEST_RECORD and len(set(lengths)) == 1 and len(set(map(type, flat))) > 1:
+            del flat  # it holds what must be held by its row alone
+            cells = ((str(position), list(map(itemgetter(position), rows))) for position in range(lengths[0]))
+            return {"of": self.name, "columns": encode_columns(cells, encoder)}
+        column = _flat(flat, lengths, encoder)
+        return {"of": self.name, "lengths": encode_lengths(lengths, encoder), "flat": column}
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        if "columns" in node:
+            return list(map(self._make, decode_rows(node, decoder)))
+        entries = iter(decode_column(node["flat"], decoder))
+        if type(node["lengths"]) is int and node["lengths"]:
+            return list(map(self._make, zip(*[entries] * node["lengths"], strict=True)))
+        lengths = decode_lengths(node["lengths"], node["count"], decoder)
+        return [self._make(islice(entries, length)) for length in lengths]
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        lists = _expanded(node, record)
+        return lists if self._make is list else [{"$": self.name, "items": items} for items in lists]
+
+
+def _flat(flat: list[Any], lengths: list[int], encoder: Encoder) -> Node:
+    try:
+        return encode_column(flat, HELD_BY_LIST + 1, encoder)
+    except Refusal as refusal:
+        refusal.parts[-1:] = _row_and_entry(int(refusal.parts[-1]), lengths)
+        raise
+
+
+def _row_and_entry(index: int, lengths: list[int]) -> list[str]:
+    row = 0
+    while index >= lengths[row]:
+        index -= lengths[row]
+        row += 1
+    return [str(index), str(row)]
+
+
+def _expanded(node: Node, record: Record) -> list[list[Node]]:
+    if "columns" in node:
+        return list(map(list, zip(*[expanded(column, record) for column in node["columns"]], strict=True)))
+    entries = iter(expanded(node["flat"], record))
+    return [list(islice(entries, n)) for n in decode_lengths(node["lengths"], node["count"], Decoder(record))]
+
+
+COLUMN_KINDS.add(SequenceColumn(list), list)
+COLUMN_KINDS.add(SequenceColumn(tuple), tuple)

@@ -1,0 +1,52 @@
+"""Columns of text: one text, and where its pieces end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from pyiron_storage.records.columns.column import decode_lengths, encode_lengths
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kinds.numbers import column_bytes, constant, stored_bytes
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.rules.values import is_text
+
+LONGEST_CONSTANT: Final = 200
+
+
+class TextColumn(ColumnKind):
+    """``{"of":"text","at":...}`` or ``native``: pieces between line ends; with ``lengths`` where one has a line end."""
+
+    name = "text"
+    has_identity = False
+
+    def encode(self, values: list[str], held: int, encoder: Encoder) -> dict[str, Node] | None:
+        if len(values[0]) < LONGEST_CONSTANT and values.count(values[0]) == len(values) and is_text(values[0]):
+            return constant(values[0])
+        joined = "\n".join(values)
+        if not is_text(joined):
+            return None
+        node: dict[str, Node] = {"of": "text"}
+        if joined.count("\n") != len(values) - 1:
+            joined = "".join(values)
+            node["lengths"] = encode_lengths(list(map(len, values)), encoder)
+        return node | stored_bytes(np.frombuffer(joined.encode(), np.uint8), encoder)
+
+    def decode(self, node: Node, decoder: Decoder) -> list[str]:
+        text = str(column_bytes(node, decoder.record), "utf-8")
+        if "lengths" not in node:
+            return text.split("\n")
+        pieces, start = [], 0
+        for length in decode_lengths(node["lengths"], node["count"], decoder):
+            pieces.append(text[start : start + length])
+            start += length
+        return pieces
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        return list(self.decode(node, Decoder(record)))
+
+
+COLUMN_KINDS.add(TextColumn(), str)
