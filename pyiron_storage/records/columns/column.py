@@ -7,13 +7,11 @@ reference count proves, so that no memo is needed and identity is kept.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
-from operator import countOf
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import DEEPEST, Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -23,39 +21,39 @@ LEAST: Final = 8
 """Fewer things than this are written one by one."""
 
 
-def _count_references(values: Sequence[Any]) -> list[int]:
-    return list(map(sys.getrefcount, values))
-
-
-HELD_BY_LIST: Final = _count_references([object()])[0]
-"""The reference count of a thing that only one list holds."""
-
-
-def kind_for(values: list[Any], held: int = HELD_BY_LIST) -> ColumnKind | None:
-    """The kind of column that a list is worth: its values are of one type, and nothing else holds them."""
-    if len(values) < LEAST or countOf(map(type, values), cls := type(values[0])) != len(values):
-        return None
-    kind = COLUMN_KINDS.find(cls, values[0])
-    if kind is None or not kind.has_identity:
-        return kind
-    return kind if _count_references(values).count(held) == len(values) else None
-
-
-def encode_column(values: list[Any], held: int, encoder: Encoder, kind: ColumnKind | None = None) -> Node:
+def encode_column(values: list[Any], held: int, encoder: Encoder, prepared: Prepared | None = None) -> Node:
     """Return the column of some values, each of which `held` references hold where nothing else does.
 
-    `kind` is what `kind_for` gives, where that is known.
+    `prepared` is what `prepare_column` gives, where that is known.
     """
-    kind = kind or kind_for(values, held)
-    if kind is not None and encoder.depth < DEEPEST:
+    prepared = prepared or prepare_column(values, held)
+    if prepared is not None and encoder.depth < DEEPEST:
         encoder.depth += 1
         try:
-            fields = kind.encode(values, held, encoder)
+            fields = prepared.kind.encode(prepared.values, held, encoder)
         finally:
             encoder.depth -= 1
         if fields is not None:
             return {"$": "column", "count": len(values), **fields}
     return {"$": "column", "count": len(values), "of": "nodes", "items": _nodes(values, encoder)}
+
+
+def prepare_column(values: list[Any], held: int = HELD_BY_LIST) -> Prepared | None:
+    """Find the kind of column that values are worth, and let it look at them; None where there is none."""
+    if len(values) < LEAST:
+        return None
+    kind = COLUMN_KINDS.find(type(values[0]), values[0])
+    if kind is None:
+        return None
+    suitable = kind.prepare(values, held)
+    return None if suitable is None else Prepared(kind, suitable)
+
+
+class Prepared(NamedTuple):
+    """Values that a kind of column takes, as its `ColumnKind.prepare` left them."""
+
+    kind: ColumnKind
+    values: Any
 
 
 def _nodes(values: list[Any], encoder: Encoder) -> list[Node]:

@@ -6,7 +6,9 @@ back: all of them at once, or as the ordinary node of one entry, to be looked at
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from operator import countOf
 from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.records.document import Node, Record
@@ -14,6 +16,15 @@ from pyiron_storage.records.document import Node, Record
 if TYPE_CHECKING:
     from pyiron_storage.records.decoder import Decoder
     from pyiron_storage.records.encoder import Encoder
+
+
+def count_holders(values: list[Any]) -> Iterator[int]:
+    """The reference count of each value."""
+    return map(sys.getrefcount, values)
+
+
+HELD_BY_LIST: Final = next(count_holders([object()]))
+"""The reference count of a thing that only one list holds."""
 
 
 class ColumnKind:
@@ -28,11 +39,20 @@ class ColumnKind:
     has_identity: bool = True
     """Whether it matters who else holds a value."""
 
-    def encode(self, values: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
-        """Return the fields of the column, ``of`` among them; None where these values do not suit.
+    def prepare(self, values: list[Any], held: int) -> Any:
+        """Return what `encode` takes where values, of which the first has a type of this kind, are alike; else None.
 
-        `held` is the reference count of a value that nothing else holds.
+        `held` is the reference count of a value that nothing else holds.  A kind that
+        finds out whether values are alike by converting them returns them converted.
         """
+        if countOf(map(type, values), type(values[0])) != len(values):
+            return None
+        if self.has_identity and countOf(count_holders(values), held) != len(values):
+            return None
+        return values
+
+    def encode(self, values: Any, held: int, encoder: Encoder) -> dict[str, Node] | None:
+        """Return the fields of the column, ``of`` among them; None where these values do not suit."""
         raise NotImplementedError
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:

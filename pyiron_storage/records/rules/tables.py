@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from pyiron_storage.records.columns import kinds  # noqa: F401  importing them registers them
 from pyiron_storage.records.columns.column import (
-    HELD_BY_LIST,
     LEAST,
+    Prepared,
     decode_column,
     encode_column,
     expanded,
-    kind_for,
+    prepare_column,
 )
+from pyiron_storage.records.columns.kind import HELD_BY_LIST
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
@@ -109,8 +110,11 @@ class ColumnRule(Rule):
     name = "column"
     kind = "list"
 
+    def __init__(self, prepared: Prepared | None = None) -> None:
+        self._prepared = prepared
+
     def fill_node(self, obj: list[Any], node: Node, encoder: Encoder) -> None:
-        node.update(encode_column(obj, HELD_BY_LIST, encoder))
+        node.update(encode_column(obj, HELD_BY_LIST, encoder, self._prepared))
 
     def parts(self, place: Place) -> Parts:
         return ClosedArrayParts(place)
@@ -126,9 +130,10 @@ class LongListRule(ListRule):
     """A JSON array, or a column where the list is long and its entries are alike."""
 
     def encode(self, obj: list[Any], encoder: Encoder) -> Node:
-        if len(obj) < LEAST or (len(obj) < SCALARS and type(obj[0]) in (int, float, str)) or kind_for(obj) is None:
+        if len(obj) < LEAST or (len(obj) < SCALARS and type(obj[0]) in (int, float, str)):
             return encoder.once(obj, self)
-        return encoder.once(obj, COLUMN)
+        prepared = prepare_column(obj)
+        return encoder.once(obj, self if prepared is None else ColumnRule(prepared))
 
 
 class LongDictRule(DictRule):
@@ -140,11 +145,11 @@ class LongDictRule(DictRule):
     def fill_node(self, obj: dict[Any, Any], node: Node, encoder: Encoder) -> None:
         if len(obj) >= SCALARS and set(map(type, obj)) == {str} and is_text("".join(obj)):
             values = list(obj.values())
-            kind = kind_for(values, HELD_BY_LIST + 1)
-            if kind is not None:
+            prepared = prepare_column(values, HELD_BY_LIST + 1)
+            if prepared is not None:
                 node.update({"$": "dict", "columns": []})
                 node["columns"].append(encode_column(list(obj), 0, encoder))
-                node["columns"].append(encode_column(values, HELD_BY_LIST + 1, encoder, kind))
+                node["columns"].append(encode_column(values, HELD_BY_LIST + 1, encoder, prepared))
                 return
         super().fill_node(obj, node, encoder)
 
@@ -159,7 +164,6 @@ class LongDictRule(DictRule):
             super().fill(shell, node, decoder)
 
 
-COLUMN: Final = ColumnRule()
-REGISTRY.add(COLUMN)
+REGISTRY.add(ColumnRule())
 REGISTRY.add(LongListRule(), list)
 REGISTRY.add(LongDictRule(), dict)

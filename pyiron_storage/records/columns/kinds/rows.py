@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from operator import attrgetter, itemgetter
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from operator import attrgetter, itemgetter, setitem
+from typing import Any, Final
 
 from pyiron_storage.records.columns.column import decode_column, encode_columns, expanded
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
@@ -14,6 +18,8 @@ from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.objects import ObjectRule, is_plain, type_number
 from pyiron_storage.records.rules.values import is_text
+
+MOST_IN_DISPLAY: Final = 100
 
 
 class DictColumn(ColumnKind):
@@ -33,8 +39,10 @@ class DictColumn(ColumnKind):
         return {"of": "dict", "keys": list(keys), "columns": encode_columns(cells, encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
-        keys = node["keys"]
-        return [dict(zip(keys, row, strict=True)) for row in decode_rows(node, decoder)]
+        keys, rows = node["keys"], decode_rows(node, decoder)
+        if len(keys) > MOST_IN_DISPLAY:
+            return [dict(zip(keys, row, strict=True)) for row in rows]
+        return _dict_display(len(keys))(rows, *keys)  # type: ignore[no-any-return]
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         keys = node["keys"]
@@ -53,10 +61,13 @@ class InstanceColumn(DictColumn):
         return None if fields is None else fields | {"of": "object", "type": type_number(type(rows[0]), encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
-        cls, keys = decoder.type(node["type"]), list(map(sys.intern, node["keys"]))
-        made = [cls.__new__(cls) for _ in range(node["count"])]
-        for instance, row in zip(made, decode_rows(node, decoder), strict=True):
-            instance.__dict__.update(zip(keys, row, strict=True))
+        cls = decoder.type(node["type"])
+        made = list(map(cls.__new__, repeat(cls, node["count"])))
+        for key, values in decode_columns(node, decoder):
+            if sets_freely(cls, key):
+                exhaust(map(setattr, made, repeat(key), values))  # keeps the attributes in their compact form
+            else:
+                exhaust(map(setitem, map(attrgetter("__dict__"), made), repeat(key), values))
         return made
 
     def expand(self, node: Node, record: Record) -> list[Node]:
@@ -74,11 +85,36 @@ def is_row_class(cls: type, obj: Any) -> bool:
     )
 
 
-def decode_rows(node: Node, decoder: Decoder) -> list[Any]:
+@functools.cache
+def _dict_display(count: int) -> Any:
+    """A function that makes dicts of rows and of `count` keys, by the fastest there is: ``{k0: v0, k1: v1, ...}``."""
+    numbers = range(count)
+    keys, values = "".join(f", k{i}" for i in numbers), "".join(f"v{i}, " for i in numbers)
+    display = ", ".join(f"k{i}: v{i}" for i in numbers)
+    return eval(f"lambda rows{keys}: [{{{display}}} for {values or '_'} in rows]")  # noqa: S307  of a number alone
+
+
+def sets_freely(cls: type, attribute: str) -> bool:
+    """Whether setting an attribute puts it into the ``__dict__`` and does nothing else."""
+    base: Any = object
+    return cls.__setattr__ is base.__setattr__ and not hasattr(type(getattr(cls, attribute, None)), "__set__")
+
+
+exhaust: Final = deque[None](maxlen=0).extend
+"""Run an iterator to its end, in C."""
+
+
+def decode_columns(node: Node, decoder: Decoder) -> Iterator[tuple[str, list[Any]]]:
+    """Each key with the cells of all rows."""
+    for key, column in zip(node["keys"], node["columns"], strict=True):
+        yield sys.intern(key), decode_column(column, decoder)
+
+
+def decode_rows(node: Node, decoder: Decoder) -> Iterable[tuple[Any, ...]]:
     """The cells of each row, in the order of the columns."""
     if not node["columns"]:
         return [()] * node["count"]
-    return list(zip(*[decode_column(column, decoder) for column in node["columns"]], strict=True))
+    return zip(*[decode_column(column, decoder) for column in node["columns"]], strict=True)
 
 
 def _state(keys: list[str], row: tuple[Node, ...]) -> Node:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final
 
 from pyiron_storage.records.columns.column import (
-    HELD_BY_LIST,
+    Prepared,
     decode_column,
     decode_lengths,
     encode_column,
     encode_columns,
     encode_lengths,
     expanded,
+    prepare_column,
 )
-from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind
 from pyiron_storage.records.columns.kinds.rows import decode_rows
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
@@ -35,30 +37,40 @@ class SequenceColumn(ColumnKind):
     def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node]:
         lengths = list(map(len, rows))
         flat = list(chain.from_iterable(rows))
-        if 0 < lengths[0] <= LONGEST_RECORD and len(set(lengths)) == 1 and len(set(map(type, flat))) > 1:
+        prepared = prepare_column(flat, HELD_BY_LIST + 1)
+        if prepared is None and _are_records(lengths, flat):
             del flat  # it holds what must be held by its row alone
             cells = ((str(position), list(map(itemgetter(position), rows))) for position in range(lengths[0]))
             return {"of": self.name, "columns": encode_columns(cells, encoder)}
-        column = _flat(flat, lengths, encoder)
+        column = _flat(flat, lengths, encoder, prepared)
         return {"of": self.name, "lengths": encode_lengths(lengths, encoder), "flat": column}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         if "columns" in node:
-            return list(map(self._make, decode_rows(node, decoder)))
+            return self._made(decode_rows(node, decoder))
         entries = iter(decode_column(node["flat"], decoder))
         if type(node["lengths"]) is int and node["lengths"]:
-            return list(map(self._make, zip(*[entries] * node["lengths"], strict=True)))
+            return self._made(zip(*[entries] * node["lengths"], strict=True))
         lengths = decode_lengths(node["lengths"], node["count"], decoder)
         return [self._make(islice(entries, length)) for length in lengths]
+
+    def _made(self, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+        return list(rows) if self._make is tuple else list(map(self._make, rows))
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         lists = _expanded(node, record)
         return lists if self._make is list else [{"$": self.name, "items": items} for items in lists]
 
 
-def _flat(flat: list[Any], lengths: list[int], encoder: Encoder) -> Node:
+def _are_records(lengths: list[int], flat: list[Any]) -> bool:
+    """Whether all have one length, and a position has a meaning: not all entries are of one type."""
+    length = lengths[0]
+    return 0 < length <= LONGEST_RECORD and lengths.count(length) == len(lengths) and len(set(map(type, flat))) > 1
+
+
+def _flat(flat: list[Any], lengths: list[int], encoder: Encoder, prepared: Prepared | None) -> Node:
     try:
-        return encode_column(flat, HELD_BY_LIST + 1, encoder)
+        return encode_column(flat, HELD_BY_LIST + 1, encoder, prepared)
     except Refusal as refusal:
         refusal.parts[-1:] = _row_and_entry(int(refusal.parts[-1]), lengths)
         raise
