@@ -7,6 +7,7 @@ something inside is changed the columns are opened to ordinary nodes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, Final
 
 from pyiron_storage.records.columns import kinds  # noqa: F401  importing them registers them
@@ -27,7 +28,6 @@ from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import DictRule, ListRule
-from pyiron_storage.records.rules.values import is_text
 
 SCALARS: Final = 64
 """Fewer numbers or texts than this are easier to read in the document."""
@@ -143,13 +143,12 @@ class LongDictRule(DictRule):
         return encoder.once(obj, self)
 
     def fill_node(self, obj: dict[Any, Any], node: Node, encoder: Encoder) -> None:
-        if len(obj) >= SCALARS and set(map(type, obj)) == {str} and is_text("".join(obj)):
-            values = list(obj.values())
-            prepared = prepare_column(values, HELD_BY_LIST + 1)
-            if prepared is not None:
-                node.update({"$": "dict", "columns": []})
-                node["columns"].append(encode_column(list(obj), 0, encoder))
-                node["columns"].append(encode_column(values, HELD_BY_LIST + 1, encoder, prepared))
+        if len(obj) >= SCALARS:
+            keys, values = list(obj), list(obj.values())
+            prepared = prepare_column(values, HELD_BY_LIST + 1), prepare_column(keys, HELD_BY_LIST + 1)
+            if None not in prepared and type(keys[0]) is str:
+                columns = map(encode_column, (keys, values), repeat(HELD_BY_LIST + 1), repeat(encoder), prepared[::-1])
+                node.update({"$": "dict", "columns": list(columns)})
                 return
         super().fill_node(obj, node, encoder)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from pyiron_storage.records.columns.kinds.numbers import column_bytes, constant,
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.rules.values import is_text
 
 LONGEST_CONSTANT: Final = 200
 
@@ -23,17 +22,25 @@ class TextColumn(ColumnKind):
     name = "text"
     has_identity = False
 
-    def encode(self, values: list[str], held: int, encoder: Encoder) -> dict[str, Node] | None:
-        if len(values[0]) < LONGEST_CONSTANT and values.count(values[0]) == len(values) and is_text(values[0]):
-            return constant(values[0])
-        joined = "\n".join(values)
-        if not is_text(joined):
+    def prepare(self, values: list[Any], held: int) -> tuple[list[str], bytes] | None:
+        """The values, and all of them joined by line ends; None where one is no valid Unicode."""
+        if super().prepare(values, held) is None:
             return None
+        try:
+            return values, "\n".join(values).encode()
+        except UnicodeEncodeError:
+            return None
+
+    def encode(self, prepared: tuple[list[str], bytes], held: int, encoder: Encoder) -> dict[str, Node]:
+        values, joined = prepared
+        first = values[0]
+        if first == values[-1] and len(first) < LONGEST_CONSTANT and values.count(first) == len(values):
+            return constant(first)
         node: dict[str, Node] = {"of": "text"}
-        if joined.count("\n") != len(values) - 1:
-            joined = "".join(values)
+        if joined.count(b"\n") != len(values) - 1:
+            joined = "".join(values).encode()
             node["lengths"] = encode_lengths(list(map(len, values)), encoder)
-        return node | stored_bytes(np.frombuffer(joined.encode(), np.uint8), encoder)
+        return node | stored_bytes(np.frombuffer(joined, np.uint8), encoder)
 
     def decode(self, node: Node, decoder: Decoder) -> list[str]:
         text = str(column_bytes(node, decoder.record), "utf-8")
