@@ -344,6 +344,8 @@ def nested(point):
         "structures": [np.ones(count, [("n", "<i4"), ("x", "<f8", (2,)), ("s", "S3")]) for count in (2, 4000)],
         "objects": np.array([["Al", 13], [None, 2**70]], object, order="F"),
         "scalars": [np.float32(0.1), np.int8(-1), np.str_(""), np.datetime64("2024-05-01T12"), np.float64("inf")],
+        "irregular": [{f"key {number % 20}": number} for number in range(5_500)],
+        "irregular by name": {f"row {number}": {f"key {number % 20}": number} for number in range(5_500)},
         "names": [f"atom {number} of süß" for number in range(5_500)],
         "rows": tuple({"number": number, "x": number / 3} for number in range(5_500)),
         "by name": {f"key {number}": [number] for number in range(5_500)},
@@ -414,7 +416,8 @@ def put(line, node):
     ("change", "error", "message"),
     [
         (put(1, {"pyiron_storage": 2, "types": []}), ps.errors.FormatVersionError, "version 2"),
-        (put(2, [{"$": "table", "columns": []}]), ps.errors.DamagedRecordError, "'table'"),
+        (put(2, [{"$": "quilt", "columns": []}]), ps.errors.DamagedRecordError, "'quilt'"),
+        (put(2, [{"$": "row", "table": {"$": 1}, "row": 7}]), ps.errors.DamagedRecordError, "no row 7"),
         (put(2, [{"$": 7}]), ps.errors.DamagedRecordError, "line 7"),
         (put(2, [{"$": "bytes", "at": [3, 300]}]), ps.errors.DamagedRecordError, r"\[3, 300\]"),
         (put(2, [{"$": "import", "type": 4}]), ps.errors.DamagedRecordError, "type 4"),
@@ -434,7 +437,7 @@ def test_unknown_and_damaged_records_are_refused(change, error, message, tmp_pat
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [(put(1, {"pyiron_storage": 2, "types": []}), "version 2"), (put(2, [{"$": "table"}]), "'table'")],
+    [(put(1, {"pyiron_storage": 2, "types": []}), "version 2"), (put(2, [{"$": "quilt"}]), "'quilt'")],
 )
 def test_reader_of_the_page_refuses_what_it_does_not_know(change, message, tmp_path):
     with_lines(tmp_path / "page.json", change)

@@ -80,6 +80,9 @@ class Decoder:
         with garbage_collection_paused():
             if place.container is self.record.nodes:
                 return self._referred(place.line)
+            if place.row is not None:
+                line, row = place.row
+                return self._referred(line)[row]
             if not self._parts:
                 self._part_line = place.line
             return self.part(place.node)
@@ -91,7 +94,7 @@ class Decoder:
         """
         if self._parts and id(node) in self._parts:
             return self._parts[id(node)]
-        shell = self._shell(node) if type(node) in (list, dict) and not self._needs_first(node) else NO_SHELL
+        shell = self.shell(node) if type(node) in (list, dict) and not self._needs_first(node) else NO_SHELL
         if shell is not NO_SHELL:
             self._parts[id(node)] = shell
             self._kept.append(node)  # an id is only unique while its node lives
@@ -99,7 +102,7 @@ class Decoder:
             self.line(line)
         if shell is NO_SHELL:
             return self.decode(node)
-        self._fill(shell, node)
+        self.fill(shell, node)
         return shell
 
     def rule(self, name: Any) -> Rule:
@@ -165,13 +168,13 @@ class Decoder:
         if line in self._memo:  # a cycle through what was needed first has made it
             self._begun.discard(line)
             return
-        shell = self._shell(node)
+        shell = self.shell(node)
         if shell is not NO_SHELL and self._memo.setdefault(line, shell) is not shell:
             self._begun.discard(line)
             return
         yield from self._new(self.record.references(line))
         if line in self._memo:
-            self._fill(self._memo[line], node)
+            self.fill(self._memo[line], node)
         else:
             made = self.decode(node)
             self._memo.setdefault(line, made)  # a cycle may have made it meanwhile
@@ -189,7 +192,8 @@ class Decoder:
     def _new(self, lines: Iterable[int]) -> Iterator[int]:
         return (line for line in lines if line not in self._memo and line not in self._begun)
 
-    def _shell(self, node: Node) -> Any:
+    def shell(self, node: Node) -> Any:
+        """Return the object of a node before it is filled, or `NO_SHELL`."""
         entries = self.entries(node)
         if type(entries) is list:
             return []
@@ -199,7 +203,8 @@ class Decoder:
             return {}
         return NO_SHELL if type(entries["$"]) is int else self.rule(entries["$"]).shell(entries, self)
 
-    def _fill(self, shell: Any, node: Node) -> None:
+    def fill(self, shell: Any, node: Node) -> None:
+        """Put into a shell what its node holds."""
         entries = self.entries(node)
         if type(entries) is list:
             shell.extend(self._list(entries))
@@ -225,10 +230,10 @@ class Decoder:
         if self._nesting >= DEEPEST:
             raise DamagedRecordError(f"{self.record.place}: line {line} holds itself in a way no object can.")
         self._nesting += 1
-        shell = self._shell(node)
+        shell = self.shell(node)
         made = self.decode(node) if shell is NO_SHELL else shell
         if self._memo.setdefault(line, made) is shell:
-            self._fill(shell, node)
+            self.fill(shell, node)
         self._nesting -= 1
 
 

@@ -28,6 +28,8 @@ LINE_BYTES: Final = 32_768
 """A line longer than this is split, so that a part is read without the rest."""
 DEEPEST: Final = 40
 """Objects nested deeper than this stand on a line of their own."""
+LEAST: Final = 8
+"""Fewer things than this are written one by one, not as columns or tables."""
 NATIVE_BYTES: Final = 65_536
 """An array of this size or larger becomes a native array of the back-end."""
 BUFFER_ALIGNMENT: Final = 16

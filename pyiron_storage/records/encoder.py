@@ -8,12 +8,13 @@ lies deeper than `DEEPEST` waits in a queue, so that there is no recursion limit
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from typing import Any
 
 from pyiron_storage.errors import NotStorableError
 from pyiron_storage.paths import escape, join
-from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
+from pyiron_storage.records.document import DEEPEST, LEAST, ROOT, Node, Record
 from pyiron_storage.records.layout import Marks, lay_out
 from pyiron_storage.records.pause import garbage_collection_paused
 from pyiron_storage.records.rule import REGISTRY, Rule
@@ -59,6 +60,15 @@ class Encoder:
         """What copies from other records into this one, by the id of the record."""
         self.temporaries: set[int] = set()
         """The ids of objects that a reduction made for this one time, as arguments of its call."""
+        self.rows: dict[int, int] = {}
+        """Instances that are rows of tables, by id: the number of the table above bit 32, and that of the row."""
+        self.in_place: list[list[Any]] = []
+        """Instances that were written in columns where they stand."""
+        self.instances = 0
+        """How many instances were met one by one."""
+        self.next_look = LEAST
+        """How many it takes until tables are looked for."""
+        self._tables: list[Node] = []
         self._rules: dict[type, Rule] = {}
         self._nodes: dict[int, Node] = {}
         self._kept: list[object] = []
@@ -95,6 +105,33 @@ class Encoder:
             raise
         finally:
             self.depth -= 1
+        return node
+
+    def known_ids(self) -> set[int]:
+        """The ids of all objects that have a node, stand in a column or are rows of a table."""
+        return self._nodes.keys() | self.rows.keys() | {id(obj) for column in self.in_place for obj in column}
+
+    def add_table(self, rows: list[Any], rule: Rule) -> None:
+        """Make instances the rows of a table, which is filled by its rule later."""
+        self.rows.update(zip(map(id, rows), itertools.count(len(self._tables) << 32)))
+        node = rule.begin(rows)
+        self._tables.append(node)
+        self._marks.shared.add(id(node))
+        self._waiting.append((rule, rows, node, self.hint))
+
+    def row(self, number: int) -> Node:
+        """Return the node that refers to a row, by its number in `rows`."""
+        return {"$": "row", "table": self.table(number >> 32), "row": number & 0xFFFFFFFF}
+
+    def table(self, number: int) -> Node:
+        """Return the node of a table."""
+        return self._tables[number]
+
+    def shared(self, obj: Any) -> Node:
+        """Return the node of an object that is referred to several times: it stands on a line of its own."""
+        node = self.encode(obj)
+        if id(obj) in self._nodes:
+            self._marks.shared.add(id(node))
         return node
 
     def keep(self, obj: object) -> None:

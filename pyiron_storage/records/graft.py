@@ -29,14 +29,16 @@ class Graft:
 
         A copy of one thing is one thing, and a cycle that comes back to it comes back to the copy.
         """
-        if place.container is self._source.nodes:
+        if place.row is not None:
+            line = self._line(place.row[0])
+        elif place.container is self._source.nodes:
             line = self._line(place.line)
         else:
             line = self._target.new_line(self._copy(place.node))
         while self._waiting:
             known = self._waiting.pop()
             self._target.replace(self._lines[known], self._copy(self._source.parse(known)))
-        return reference(line)
+        return reference(line) if place.row is None else {"$": "row", "table": reference(line), "row": place.row[1]}
 
     def _copy(self, node: Node) -> Node:
         if type(node) is list:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
 import orjson
 
 from pyiron_storage.paths import OtherKey
 from pyiron_storage.records.document import ROOT, Node, Record, dump
-from pyiron_storage.records.structure import is_container, is_reference
+from pyiron_storage.records.structure import is_container, is_reference, is_row
 
 
 class Place:
     """Where a node stands: a container of the document and the key in it."""
 
-    __slots__ = ("container", "depth", "key", "line", "record", "splits")
+    __slots__ = ("container", "depth", "key", "line", "record", "row", "splits")
+    row_place: ClassVar[Callable[[Place, bool], Place]]
+    """Finds the place that a reference to a row of a table leads to; set by the rule of tables."""
 
     def __init__(self, record: Record, line: int, container: Any, key: Any, depth: int, *, splits: bool = True) -> None:
         self.record, self.line, self.container, self.key, self.depth = record, line, container, key, depth
         self.splits = splits  # whether what stands here may go on on other lines
+        self.row: tuple[int, int] | None = None  # of a table: its line and the number of the row
 
     @classmethod
     def at_line(cls, record: Record, line: int, depth: int = 0) -> Place:
@@ -46,12 +50,12 @@ class Place:
         """The place of a node inside this one, in the same line."""
         return Place(self.record, self.line, self.node, key, self.depth + 1, splits=self.splits)
 
-    def follow(self) -> Place:
-        """The place that this one refers to, or this one."""
+    def follow(self, *, writing: bool = False) -> Place:
+        """The place that this one refers to, or this one; `writing` opens the table of a row."""
         place = self
         while is_reference(place.node):
             place = Place.at_line(place.record, place.node["$"])
-        return place
+        return Place.row_place(place, writing) if is_row(place.node) else place
 
 
 def key_part(record: Record, key: Node) -> str:

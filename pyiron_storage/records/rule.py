@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.parts import Parts
@@ -90,20 +91,30 @@ class Registry:
         self.by_name: dict[str, Rule] = {}
         self.exact: dict[type, Rule] = {}
         self._predicates: list[tuple[Callable[[type], bool], Rule]] = []
+        self._fallback: Rule
+        self._found: WeakKeyDictionary[type, Rule] = WeakKeyDictionary()
 
     def add(self, rule: Rule, *types: type, predicate: Callable[[type], bool] | None = None) -> Rule:
         """Register a rule for exact types, for the types that a predicate accepts, or both."""
         self.by_name[rule.name] = rule
+        self._found.clear()
         self.exact.update(dict.fromkeys(types, rule))
         if predicate is not None:
             self._predicates.insert(0, (predicate, rule))
         return rule
 
+    def add_fallback(self, rule: Rule) -> None:
+        """Register the rule for everything that no other rule takes."""
+        self.by_name[rule.name] = rule
+        self._fallback = rule
+
     def find(self, cls: type) -> Rule:
         """Return the rule for objects of a type."""
-        if cls in self.exact:
-            return self.exact[cls]
-        return next(rule for predicate, rule in self._predicates if predicate(cls))
+        rule = self.exact.get(cls) or self._found.get(cls)
+        if rule is None:
+            rule = next((rule for predicate, rule in self._predicates if predicate(cls)), self._fallback)
+            self._found[cls] = rule
+        return rule
 
 
 REGISTRY: Final = Registry()

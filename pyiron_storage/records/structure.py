@@ -17,9 +17,9 @@ LISTS: Final = ("args", "items")
 """Fields that hold an array of nodes."""
 PAIRS: Final = ("pairs",)
 """Fields that hold an array of ``[key, value]``, both nodes."""
-SINGLE: Final = ("nodes", "state", "slots", "kwargs", "function", "setter", "value", "zone")
+SINGLE: Final = ("nodes", "state", "slots", "kwargs", "function", "setter", "value", "zone", "table")
 """Fields that hold one node."""
-COLUMNS: Final = ("columns", "flat", "lengths")
+COLUMNS: Final = ("columns", "flat", "lengths", "rows", "codes", "values")
 """Fields that hold a column or an array of columns."""
 OWN: Final = ("state", "nodes", "items", "pairs")
 """Fields whose parts are reached by their own names in a path."""
@@ -36,6 +36,11 @@ def is_container(node: Node) -> bool:
 def is_reference(node: Node) -> bool:
     """Whether a node stands for what is on another line."""
     return type(node) is dict and type(node.get("$")) is int
+
+
+def is_row(node: Node) -> bool:
+    """Whether a node stands for a row of a table."""
+    return type(node) is dict and node.get("$") == "row"
 
 
 def is_parts(node: Node) -> bool:

@@ -166,7 +166,8 @@ class View:
             If its parts cannot be changed in place.
         """
         way = (*self._path, *path)
-        place = find(self._source.place(), way, self._source.path, self._source.file, writing=True).follow()
+        place = find(self._source.place(), way, self._source.path, self._source.file, writing=True)
+        place = place.follow(writing=True)
         parts = parts_of(place)
         self._refuse_fixed(parts, place)
         return place, parts.opened()

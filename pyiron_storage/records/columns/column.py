@@ -8,17 +8,14 @@ reference count proves, so that no memo is needed and identity is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import DEEPEST, Node, Record
+from pyiron_storage.records.document import DEEPEST, LEAST, Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.rules.values import all_plain
-
-LEAST: Final = 8
-"""Fewer things than this are written one by one."""
 
 
 def encode_column(values: list[Any], held: int, encoder: Encoder, prepared: Prepared | None = None) -> Node:
@@ -26,7 +23,7 @@ def encode_column(values: list[Any], held: int, encoder: Encoder, prepared: Prep
 
     `prepared` is what `prepare_column` gives, where that is known.
     """
-    prepared = prepared or prepare_column(values, held)
+    prepared = prepared or prepare_column(values, held, encoder)
     if prepared is not None and encoder.depth < DEEPEST:
         encoder.depth += 1
         try:
@@ -38,15 +35,15 @@ def encode_column(values: list[Any], held: int, encoder: Encoder, prepared: Prep
     return {"$": "column", "count": len(values), "of": "nodes", "items": _nodes(values, encoder)}
 
 
-def prepare_column(values: list[Any], held: int = HELD_BY_LIST) -> Prepared | None:
+def prepare_column(values: list[Any], held: int, encoder: Encoder) -> Prepared | None:
     """Find the kind of column that values are worth, and let it look at them; None where there is none."""
     if len(values) < LEAST:
         return None
-    kind = COLUMN_KINDS.find(type(values[0]), values[0])
-    if kind is None:
-        return None
-    suitable = kind.prepare(values, held)
-    return None if suitable is None else Prepared(kind, suitable)
+    for kind in COLUMN_KINDS.candidates(type(values[0]), values[0]):
+        suitable = kind.prepare(values, held, encoder)
+        if suitable is not None:
+            return Prepared(kind, suitable)
+    return None
 
 
 class Prepared(NamedTuple):

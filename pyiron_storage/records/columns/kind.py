@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from operator import countOf
 from typing import TYPE_CHECKING, Any, Final
 
+from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import Node, Record
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class ColumnKind:
     has_identity: bool = True
     """Whether it matters who else holds a value."""
 
-    def prepare(self, values: list[Any], held: int) -> Any:
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Any:
         """Return what `encode` takes where values, of which the first has a type of this kind, are alike; else None.
 
         `held` is the reference count of a value that nothing else holds.  A kind that
@@ -58,6 +59,17 @@ class ColumnKind:
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         """Return all values."""
         raise NotImplementedError
+
+    def prepare_table(self, values: list[Any]) -> Any:
+        """Return what `encode` takes of values that are the rows of a table and may be shared."""
+        raise NotImplementedError
+
+    def shells(self, node: Node, decoder: Decoder) -> list[Any]:
+        """Return all values before they are filled, where they can be shared or hold each other."""
+        raise DamagedRecordError(f"{decoder.record.place}: a table cannot have rows that are {self.name}.")
+
+    def fill(self, shells: list[Any], node: Node, decoder: Decoder) -> None:
+        """Put into the shells what the column holds."""
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         """Return the ordinary nodes that the column stands for."""
@@ -79,6 +91,7 @@ class ColumnKinds:
         self.by_name: dict[str, ColumnKind] = {}
         self._exact: dict[type, ColumnKind] = {}
         self._predicates: list[tuple[Callable[[type, Any], bool], ColumnKind]] = []
+        self._others: list[ColumnKind] = []
 
     def add(self, kind: ColumnKind, *types: type, predicate: Callable[[type, Any], bool] | None = None) -> None:
         """Register a kind for exact types, or for what a predicate of the type and one value accepts."""
@@ -87,11 +100,16 @@ class ColumnKinds:
         if predicate is not None:
             self._predicates.insert(0, (predicate, kind))
 
-    def find(self, cls: type, value: Any) -> ColumnKind | None:
-        """Return the kind for values of a type, of which one is given; None where there is none."""
+    def add_other(self, kind: ColumnKind) -> None:
+        """Register a kind that looks at any values for which the kind of their type does not serve."""
+        self.by_name[kind.name] = kind
+        self._others.append(kind)
+
+    def candidates(self, cls: type, value: Any) -> list[ColumnKind]:
+        """The kinds for values of a type, of which one is given."""
         if cls in self._exact:
-            return self._exact[cls]
-        return next((kind for predicate, kind in self._predicates if predicate(cls, value)), None)
+            return [self._exact[cls], *self._others]
+        return [kind for predicate, kind in self._predicates if predicate(cls, value)] + self._others
 
 
 COLUMN_KINDS: Final = ColumnKinds()

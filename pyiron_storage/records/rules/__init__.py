@@ -4,9 +4,20 @@ from pyiron_storage.records.rules import values  # noqa: I001  predicates: later
 from pyiron_storage.records.rules import containers
 from pyiron_storage.records.rules import objects
 from pyiron_storage.records.rules import arrays
+from pyiron_storage.records.rules import instances
 from pyiron_storage.records.rules import standard
 from pyiron_storage.records.rules import tables
 from pyiron_storage.records.rules import pandas_objects
 from pyiron_storage.records.rules import sparse_matrices
 
-__all__ = ["arrays", "containers", "objects", "pandas_objects", "sparse_matrices", "standard", "tables", "values"]
+__all__ = [
+    "arrays",
+    "containers",
+    "instances",
+    "objects",
+    "pandas_objects",
+    "sparse_matrices",
+    "standard",
+    "tables",
+    "values",
+]

@@ -312,5 +312,4 @@ def _is_import(cls: type) -> bool:
 
 REGISTRY.add(CallRule())
 REGISTRY.add(NewRule())
-REGISTRY.add(ObjectRule(), predicate=lambda cls: True)
 REGISTRY.add(ImportRule(), types.FunctionType, types.ModuleType, type, predicate=_is_import)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import Any, Final
 
+from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.columns import kinds  # noqa: F401  importing them registers them
 from pyiron_storage.records.columns.column import (
-    LEAST,
     Prepared,
     decode_column,
     encode_column,
@@ -21,7 +21,7 @@ from pyiron_storage.records.columns.column import (
 )
 from pyiron_storage.records.columns.kind import HELD_BY_LIST
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node
+from pyiron_storage.records.document import LEAST, Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.layout import shorten
 from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
@@ -104,6 +104,25 @@ class ClosedDictParts(DictParts):
         return DictParts(self._closed.real)
 
 
+def row_place(place: Place, writing: bool) -> Place:  # noqa: FBT001
+    """The place of the row of a table that the node at a place stands for; `writing` opens the table."""
+    table, row = place.inner("table").follow(), place.node["row"]
+    if "items" not in table.node and writing:
+        nodes = expanded(table.node["columns"][0], table.record)
+        table.put(shorten(table.record, {"$": "table", "items": nodes}))
+    entries = ArrayParts(table.inner("items")) if "items" in table.node else ClosedArrayParts(_first_column(table))
+    if type(row) is not int or not 0 <= row < len(entries):
+        raise DamagedRecordError(f"{place.record.place}: there is no row {row!r} in the table on line {table.line}.")
+    found = entries.at(row)
+    found.row = table.line, row
+    return found
+
+
+def _first_column(table: Place) -> Place:
+    columns = table.inner("columns")
+    return columns.inner(0)
+
+
 class ColumnRule(Rule):
     """``{"$":"column","count":n,"of":"number","dtype":"<i2","at":[offset,length]}``, and other kinds of columns."""
 
@@ -132,7 +151,7 @@ class LongListRule(ListRule):
     def encode(self, obj: list[Any], encoder: Encoder) -> Node:
         if len(obj) < LEAST or (len(obj) < SCALARS and type(obj[0]) in (int, float, str)):
             return encoder.once(obj, self)
-        prepared = prepare_column(obj)
+        prepared = prepare_column(obj, HELD_BY_LIST, encoder)
         return encoder.once(obj, self if prepared is None else ColumnRule(prepared))
 
 
@@ -145,7 +164,7 @@ class LongDictRule(DictRule):
     def fill_node(self, obj: dict[Any, Any], node: Node, encoder: Encoder) -> None:
         if len(obj) >= SCALARS:
             keys, values = list(obj), list(obj.values())
-            prepared = prepare_column(values, HELD_BY_LIST + 1), prepare_column(keys, HELD_BY_LIST + 1)
+            prepared = [prepare_column(column, HELD_BY_LIST + 1, encoder) for column in (values, keys)]
             if None not in prepared and type(keys[0]) is str:
                 columns = map(encode_column, (keys, values), repeat(HELD_BY_LIST + 1), repeat(encoder), prepared[::-1])
                 node.update({"$": "dict", "columns": list(columns)})
@@ -163,6 +182,7 @@ class LongDictRule(DictRule):
             super().fill(shell, node, decoder)
 
 
+Place.row_place = staticmethod(row_place)
 REGISTRY.add(ColumnRule())
 REGISTRY.add(LongListRule(), list)
 REGISTRY.add(LongDictRule(), dict)

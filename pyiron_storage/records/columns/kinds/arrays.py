@@ -20,14 +20,18 @@ class ArrayColumn(ColumnKind):
 
     name = "array"
 
-    def encode(self, arrays: list[Array], held: int, encoder: Encoder) -> dict[str, Node] | None:
-        first = arrays[0]
-        dtype = dtype_node(first.dtype)
-        if dtype is None or not first.dtype.itemsize or first.nbytes >= NATIVE_BYTES or not _are_alike(arrays):
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> list[Array] | None:
+        if super().prepare(values, held, encoder) is None:
             return None
-        stacked = np.empty((len(arrays), *first.shape), first.dtype)  # np.stack alone would turn the bytes round
+        first = values[0]
+        is_small = dtype_node(first.dtype) is not None and first.dtype.itemsize > 0 and first.nbytes < NATIVE_BYTES
+        return values if is_small and _are_alike(values) else None
+
+    def encode(self, arrays: list[Array], held: int, encoder: Encoder) -> dict[str, Node]:
+        shape, dtype = arrays[0].shape, arrays[0].dtype
+        stacked = np.empty((len(arrays), *shape), dtype)  # np.stack alone would turn the bytes round
         np.stack(arrays, out=stacked)
-        return {"of": "array", "dtype": dtype, "shape": list(first.shape), **stored_bytes(stacked, encoder)}
+        return {"of": "array", "dtype": dtype_node(dtype), "shape": list(shape), **stored_bytes(stacked, encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         dtype = read_dtype(node["dtype"], decoder.record.place)

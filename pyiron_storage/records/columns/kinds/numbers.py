@@ -17,7 +17,7 @@ from pyiron_storage.records.rules.arrays import Array, plain_elements, read_dtyp
 
 
 class ConstantColumn(ColumnKind):
-    """``{"of":"constant","value":...}``: None, or what is the same for all."""
+    """``{"of":"constant","value":...}``: None, or what is one and the same for all."""
 
     name = "constant"
     has_identity = False
@@ -26,7 +26,7 @@ class ConstantColumn(ColumnKind):
         return constant(values[0])
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
-        return [node["value"]] * node["count"]
+        return [decoder.decode(node["value"])] * node["count"]
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         return [node["value"]] * node["count"]
@@ -50,7 +50,7 @@ class NumberColumn(ColumnKind):
 class FloatColumn(NumberColumn):
     """Numbers of 8 bytes."""
 
-    def prepare(self, values: list[Any], held: int) -> Array | None:
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Array | None:
         """In one pass: `marshal` writes a tag and 8 bytes for each float, and what is none gets another tag.
 
         https://docs.python.org/3/library/marshal.html; in pieces that stay in the processor's cache.
@@ -90,11 +90,15 @@ _MARSHAL_HEADER: Final = len(marshal.dumps([], 2))
 class IntColumn(NumberColumn):
     """The smallest dtype that holds all."""
 
-    def encode(self, values: list[int], held: int, encoder: Encoder) -> dict[str, Node] | None:
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Array | None:
+        if super().prepare(values, held, encoder) is None:
+            return None
         try:
-            wide = np.frombuffer(array("q", values), np.int64)
+            return np.frombuffer(array("q", values), np.int64)
         except OverflowError:
             return None
+
+    def encode(self, wide: Array, held: int, encoder: Encoder) -> dict[str, Node]:
         low, high = int(wide.min()), int(wide.max())
         if low == high:
             return constant(low)

@@ -7,19 +7,35 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import repeat
-from operator import attrgetter, itemgetter, setitem
-from typing import Any, Final
+from operator import attrgetter, countOf, itemgetter, setitem
+from typing import Any, Final, NamedTuple
 
 from pyiron_storage.records.columns.column import decode_column, encode_columns, expanded
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.rule import REGISTRY
-from pyiron_storage.records.rules.objects import ObjectRule, is_plain, type_number
+from pyiron_storage.records.rules.instances import is_row_class
+from pyiron_storage.records.rules.objects import type_number
 from pyiron_storage.records.rules.values import is_text
 
 MOST_IN_DISPLAY: Final = 100
+
+
+class Rows(NamedTuple):
+    """Rows that have the same keys in the same order."""
+
+    values: list[Any]
+    states: list[dict[str, Any]]
+    keys: tuple[str, ...]
+
+
+def as_rows(values: list[Any], states: list[dict[Any, Any]]) -> Rows | None:
+    """Values whose states are dicts with the same keys, all of them text; None where they are not."""
+    keys = tuple(states[0])
+    if set(map(type, keys)) - {str} or countOf(map(tuple, states), keys) != len(states) or not is_text("".join(keys)):
+        return None
+    return Rows(values, states, keys)
 
 
 class DictColumn(ColumnKind):
@@ -27,16 +43,12 @@ class DictColumn(ColumnKind):
 
     name = "dict"
 
-    def encode(self, rows: list[dict[Any, Any]], held: int, encoder: Encoder) -> dict[str, Node] | None:
-        keys = tuple(rows[0])
-        if (
-            list(map(tuple, rows)).count(keys) != len(rows)
-            or set(map(type, keys)) - {str}
-            or not is_text("".join(keys))
-        ):
-            return None
-        cells = ((key, list(map(itemgetter(key), rows))) for key in keys)
-        return {"of": "dict", "keys": list(keys), "columns": encode_columns(cells, encoder)}
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Rows | None:
+        return None if super().prepare(values, held, encoder) is None else as_rows(values, values)
+
+    def encode(self, rows: Rows, held: int, encoder: Encoder) -> dict[str, Node]:
+        cells = ((key, list(map(itemgetter(key), rows.states))) for key in rows.keys)
+        return {"of": "dict", "keys": list(rows.keys), "columns": encode_columns(cells, encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         keys, rows = node["keys"], decode_rows(node, decoder)
@@ -56,33 +68,39 @@ class InstanceColumn(DictColumn):
 
     name = "object"
 
-    def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
-        fields = super().encode(list(map(attrgetter("__dict__"), rows)), 0, encoder)
-        return None if fields is None else fields | {"of": "object", "type": type_number(type(rows[0]), encoder)}
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Rows | None:
+        if ColumnKind.prepare(self, values, held, encoder) is None or not encoder.rows.keys().isdisjoint(
+            map(id, values)
+        ):
+            return None
+        return self.prepare_table(values)
+
+    def prepare_table(self, values: list[Any]) -> Rows | None:
+        return as_rows(values, list(map(attrgetter("__dict__"), values)))
+
+    def encode(self, rows: Rows, held: int, encoder: Encoder) -> dict[str, Node]:
+        encoder.in_place.append(rows.values)
+        fields = super().encode(rows, held, encoder)
+        return fields | {"of": "object", "type": type_number(type(rows.values[0]), encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        rows = self.shells(node, decoder)
+        self.fill(rows, node, decoder)
+        return rows
+
+    def shells(self, node: Node, decoder: Decoder) -> list[Any]:
         cls = decoder.type(node["type"])
-        made = list(map(cls.__new__, repeat(cls, node["count"])))
+        return list(map(cls.__new__, repeat(cls, node["count"])))
+
+    def fill(self, rows: list[Any], node: Node, decoder: Decoder) -> None:
         for key, values in decode_columns(node, decoder):
-            if sets_freely(cls, key):
-                exhaust(map(setattr, made, repeat(key), values))  # keeps the attributes in their compact form
+            if sets_freely(type(rows[0]), key):
+                exhaust(map(setattr, rows, repeat(key), values))  # keeps the attributes in their compact form
             else:
-                exhaust(map(setitem, map(attrgetter("__dict__"), made), repeat(key), values))
-        return made
+                exhaust(map(setitem, map(attrgetter("__dict__"), rows), repeat(key), values))
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         return [{"$": "object", "type": node["type"], "state": state} for state in super().expand(node, record)]
-
-
-def is_row_class(cls: type, obj: Any) -> bool:
-    """Whether instances of a class are their ``__dict__`` and nothing else, and no rule of their own stores them."""
-    return (
-        type(REGISTRY.find(cls)) is ObjectRule
-        and is_plain(cls, obj)
-        and not hasattr(cls, "__setstate__")
-        and not any("__slots__" in vars(base) for base in cls.__mro__[:-1])
-        and type(getattr(obj, "__dict__", None)) is dict
-    )
 
 
 @functools.cache

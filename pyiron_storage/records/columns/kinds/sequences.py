@@ -37,7 +37,7 @@ class SequenceColumn(ColumnKind):
     def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node]:
         lengths = list(map(len, rows))
         flat = list(chain.from_iterable(rows))
-        prepared = prepare_column(flat, HELD_BY_LIST + 1)
+        prepared = prepare_column(flat, HELD_BY_LIST + 1, encoder)
         if prepared is None and _are_records(lengths, flat):
             del flat  # it holds what must be held by its row alone
             cells = ((str(position), list(map(itemgetter(position), rows))) for position in range(lengths[0]))

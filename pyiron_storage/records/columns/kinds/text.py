@@ -22,9 +22,9 @@ class TextColumn(ColumnKind):
     name = "text"
     has_identity = False
 
-    def prepare(self, values: list[Any], held: int) -> tuple[list[str], bytes] | None:
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> tuple[list[str], bytes] | None:
         """The values, and all of them joined by line ends; None where one is no valid Unicode."""
-        if super().prepare(values, held) is None:
+        if super().prepare(values, held, encoder) is None:
             return None
         try:
             return values, "\n".join(values).encode()

@@ -1,0 +1,84 @@
+"""Columns of a few groups of like things: None among numbers, dicts whose keys differ in some rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Final, NamedTuple
+
+from pyiron_storage.records.columns.column import decode_column, encode_column, expanded
+from pyiron_storage.records.columns.kind import ColumnKind
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.rule import REGISTRY
+from pyiron_storage.records.rules.instances import INSTANCES
+from pyiron_storage.records.rules.values import PLAIN
+
+MOST_GROUPS: Final = 16
+FEWEST_IN_GROUP: Final = 8
+"""On average; with fewer a column would cost more than it saves."""
+PLAIN_LEAST: Final = 64
+"""Fewer numbers and texts than this are easier to read as they are."""
+
+
+class Grouped(NamedTuple):
+    """Values by group."""
+
+    codes: list[int]
+    groups: list[list[Any]]
+
+
+class MixedColumn(ColumnKind):
+    """``{"of":"mixed","codes":...,"columns":[...]}``: in which column each entry stands, there in their order."""
+
+    name = "mixed"
+
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Grouped | None:
+        types = list(map(type, values))
+        different = set(types)
+        if len(different) > MOST_GROUPS or (len(values) < PLAIN_LEAST and different <= PLAIN):
+            return None
+        keys = _keys(values, types, different, encoder)
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        if not 1 < len(numbers) <= min(MOST_GROUPS, len(values) // FEWEST_IN_GROUP):
+            return None
+        codes = list(map(numbers.__getitem__, keys))
+        groups: list[list[Any]] = [[] for _ in numbers]
+        for code, value in zip(codes, values, strict=True):
+            groups[code].append(value)
+        return Grouped(codes, groups)
+
+    def encode(self, grouped: Grouped, held: int, encoder: Encoder) -> dict[str, Node]:
+        columns = []
+        for number, group in enumerate(grouped.groups):
+            try:
+                columns.append(encode_column(group, held + 1, encoder))
+            except Refusal as refusal:
+                index = int(refusal.parts[-1])
+                refusal.parts[-1] = str([i for i, code in enumerate(grouped.codes) if code == number][index])
+                raise
+        return {"of": "mixed", "codes": encode_column(grouped.codes, 0, encoder), "columns": columns}
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        columns = [iter(decode_column(column, decoder)) for column in node["columns"]]
+        return list(map(next, map(columns.__getitem__, decode_column(node["codes"], decoder))))
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        columns = [iter(expanded(column, record)) for column in node["columns"]]
+        return [next(columns[code]) for code in expanded(node["codes"], record)]
+
+
+def _keys(values: list[Any], types: list[type], different: set[type], encoder: Encoder) -> list[Hashable]:
+    """What tells the groups apart: the type, the keys of dicts, the attributes of instances or their table."""
+    with_keys = {cls for cls in different if cls is dict or REGISTRY.find(cls) is INSTANCES}
+    if not with_keys:
+        return list(types)
+    rows = encoder.rows
+    return [
+        cls if cls not in with_keys else rows[id(value)] >> 32 if id(value) in rows else _key(value)
+        for value, cls in zip(values, types, strict=True)
+    ]
+
+
+def _key(value: Any) -> Hashable:
+    return tuple(value) if type(value) is dict else (type(value), tuple(getattr(value, "__dict__", ())))

@@ -1,0 +1,88 @@
+"""Columns of what others hold as well: rows of a table, and few things that come again and again."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from pyiron_storage.records.columns.column import decode_column, encode_column, expanded, prepare_column
+from pyiron_storage.records.columns.kind import ColumnKind
+from pyiron_storage.records.columns.kinds.numbers import constant
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.rule import REGISTRY
+from pyiron_storage.records.rules.instances import INSTANCES, TABLE
+from pyiron_storage.records.rules.values import PLAIN
+from pyiron_storage.records.tables import look_for_tables
+
+
+class RowColumn(ColumnKind):
+    """``{"of":"row","table":{"$":line},"rows":...}``: the numbers of rows of one table."""
+
+    name = "row"
+
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> list[int] | None:
+        if REGISTRY.find(type(values[0])) is not INSTANCES:
+            return None
+        if id(values[0]) not in encoder.rows:
+            look_for_tables(values, TABLE, encoder)
+        numbers = list(map(encoder.rows.get, map(id, values), repeat(-1)))
+        return numbers if min(numbers) >= 0 and min(numbers) >> 32 == max(numbers) >> 32 else None
+
+    def encode(self, numbers: list[int], held: int, encoder: Encoder) -> dict[str, Node]:
+        rows = (np.array(numbers, np.int64) & 0xFFFFFFFF).tolist()
+        return {"of": "row", "table": encoder.table(numbers[0] >> 32), "rows": encode_column(rows, 0, encoder)}
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        table = decoder.decode(node["table"])
+        return list(map(table.__getitem__, decode_column(node["rows"], decoder)))
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        rows = expanded(node["rows"], record)
+        return [{"$": "row", "table": node["table"], "row": row} for row in rows]
+
+
+class RepeatedColumn(ColumnKind):
+    """``{"of":"repeated","values":...,"codes":...}``: the different things, and which of them each entry is."""
+
+    name = "repeated"
+
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> tuple[list[int], dict[int, Any]] | None:
+        if set(map(type, values)) <= PLAIN:
+            return None
+        numbers = list(map(id, values))
+        different = dict(zip(numbers, values, strict=True))
+        return (numbers, different) if 2 * len(different) <= len(values) else None
+
+    def encode(self, prepared: tuple[list[int], dict[int, Any]], held: int, encoder: Encoder) -> dict[str, Node]:
+        numbers, different = prepared
+        values = list(different.values())
+        if len(values) == 1:
+            return constant(encoder.shared(values[0]))
+        codes = dict(zip(different, range(len(different)), strict=True))
+        column = _shared_column(values, encoder)
+        return {
+            "of": "repeated",
+            "values": column,
+            "codes": encode_column(list(map(codes.__getitem__, numbers)), 0, encoder),
+        }
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        values = decode_column(node["values"], decoder)
+        return list(map(values.__getitem__, decode_column(node["codes"], decoder)))
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        values = expanded(node["values"], record)
+        return [values[code] for code in expanded(node["codes"], record)]
+
+
+def _shared_column(values: list[Any], encoder: Encoder) -> Node:
+    """The column of different things, each of which is referred to several times."""
+    prepared = prepare_column(values, 0, encoder)
+    if prepared is not None:
+        return encode_column(values, 0, encoder, prepared)
+    nodes = list(map(encoder.shared, values))
+    return {"$": "column", "count": len(values), "of": "nodes", "items": nodes}

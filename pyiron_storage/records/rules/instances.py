@@ -1,0 +1,88 @@
+"""Rules for instances whose state is their attributes, and for the tables in which shared ones stand.
+
+``table`` is a line that holds rows, ``row`` stands for one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.records.columns.column import Prepared, column_kind, encode_column
+from pyiron_storage.records.columns.kind import COLUMN_KINDS
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.rules.objects import ObjectRule, is_plain
+from pyiron_storage.records.tables import look_for_tables
+
+
+class InstanceRule(ObjectRule):
+    """``object``, ``new`` or ``call``; or a ``row`` where the instance is one of a table."""
+
+    def encode(self, obj: Any, encoder: Encoder) -> Node:
+        if id(obj) not in encoder.rows:
+            look_for_tables([obj], TABLE, encoder)
+        number = encoder.rows.get(id(obj))
+        return encoder.once(obj, self) if number is None else encoder.row(number)
+
+
+class TableRule(Rule):
+    """``{"$":"table","columns":[column]}``: rows that are referred to by number; ``items`` where they were changed."""
+
+    name = "table"
+    kind = "list"
+
+    def takes(self, cls: type, obj: Any) -> bool:
+        """Whether instances of a class can be rows: they are their ``__dict__`` and nothing else."""
+        return is_row_class(cls, obj)
+
+    def fill_node(self, rows: list[Any], node: Node, encoder: Encoder) -> None:
+        kind = COLUMN_KINDS.by_name["object"]
+        prepared = Prepared(kind, kind.prepare_table(rows))
+        node["columns"] = [encode_column(rows, 0, encoder, prepared)]
+
+    def shell(self, node: Node, decoder: Decoder) -> list[Any]:
+        if "items" in node:
+            return [decoder.shell(item) for item in decoder.array(node["items"])]
+        (column,) = node["columns"]
+        return column_kind(column, decoder.record).shells(column, decoder)
+
+    def fill(self, shell: list[Any], node: Node, decoder: Decoder) -> None:
+        if "items" in node:
+            for row, item in zip(shell, decoder.array(node["items"]), strict=True):
+                decoder.fill(row, item)
+        else:
+            (column,) = node["columns"]
+            column_kind(column, decoder.record).fill(shell, column, decoder)
+
+
+class RowRule(Rule):
+    """``{"$":"row","table":{"$":line},"row":n}``."""
+
+    name = "row"
+
+    def decode(self, node: Node, decoder: Decoder) -> Any:
+        table, row = decoder.decode(node["table"]), node["row"]
+        if type(table) is not list or type(row) is not int or not 0 <= row < len(table):
+            raise DamagedRecordError(f"{decoder.record.place}: there is no row {row!r} in a table of the record.")
+        return table[row]
+
+
+def is_row_class(cls: type, obj: Any) -> bool:
+    """Whether instances of a class are their ``__dict__`` and nothing else, and no rule of their own stores them."""
+    return (
+        REGISTRY.find(cls) is INSTANCES
+        and is_plain(cls, obj)
+        and not hasattr(cls, "__setstate__")
+        and not any("__slots__" in vars(base) for base in cls.__mro__[:-1])
+        and type(getattr(obj, "__dict__", None)) is dict
+    )
+
+
+INSTANCES: Final = InstanceRule()
+TABLE: Final = TableRule()
+REGISTRY.add_fallback(INSTANCES)
+REGISTRY.add(TABLE)
+REGISTRY.add(RowRule())
