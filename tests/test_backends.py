@@ -56,3 +56,12 @@ def test_the_state_machine_at_length(open_storage):
     case = storage_machine(open_storage).TestCase
     case.settings = settings(max_examples=500, stateful_step_count=60, deadline=None)
     case().runTest()
+
+
+def test_a_new_directory_that_was_rolled_back_leaves_nothing(tmp_path):
+    with pytest.raises(KeyError), ps.open_storage("new.jsondir") as storage, storage.transaction():
+        storage.create_group("a")["list"] = [1]
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    with ps.open_storage("new.jsondir") as storage:
+        storage["a"] = 1

@@ -153,6 +153,7 @@ class DirectoryTree(OpenFile):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._groups: dict[Location, Directory] = {}
+        self._deleted: list[Directory] = []
 
     def clear(self) -> None:
         """Begin with an empty root, which takes the place of the old one at the commit."""
@@ -185,20 +186,30 @@ class DirectoryTree(OpenFile):
     def forget(self, names: Location) -> None:
         """Drop what is known of a group that is deleted, and of all in it."""
         for known in [known for known in self._groups if known[: len(names)] == names]:
-            del self._groups[known]
+            self._deleted.append(self._groups.pop(known))
 
     def commit(self) -> None:
         """Replace the ``group.json`` of every changed group, the innermost first; what was dropped long ago goes."""
         changed = [group for _, group in sorted(self._groups.items(), key=lambda item: -len(item[0])) if group.changed]
         for group in changed:
             group.save()
+        _undo(self._deleted)
+        self._deleted.clear()
         self.note_identity()
 
     def rollback(self) -> None:
         """Forget what was changed; remove the files that were made for it."""
-        for group in self._groups.values():
-            group.undo()
+        _undo([*self._deleted, *self._groups.values()])
+        self._deleted.clear()
         self._groups.clear()
+
+
+def _undo(groups: list[Directory]) -> None:
+    """Remove the files and directories that were made for groups since the last commit."""
+    for group in groups:
+        group.undo()
+    for group in groups:
+        group.undo_directories()
 
 
 class Directory:
@@ -216,6 +227,7 @@ class Directory:
         self.path = path
         self.changed = fresh
         self._new_files: list[Path] = []
+        self._new_directories: list[Path] = []
         self.dropped: dict[str, float] = {}
         self.nodes: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
@@ -323,12 +335,16 @@ class Directory:
 
     def _new_file(self, name: str, suffix: str) -> Path:
         """A name that no file has had, as far as one can see: the hint and a counter."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self._make_directory()
         stem, counter = directory_name(name), 1
         while (file := self.path / f"{stem}-{counter}.{suffix}").exists():
             counter += 1
         self._new_files.append(file)
         return file
+
+    def _make_directory(self) -> None:
+        self._new_directories += [path for path in (self.path, *self.path.parents) if not path.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
 
     def new_directory(self, name: str) -> str:
         """A name for the directory of a group, other than those of its neighbours where case does not count."""
@@ -351,6 +367,7 @@ class Directory:
         replace_file(self.path / GROUP_FILE, lambda file: file.write(text))
         self.changed = False
         self._new_files.clear()
+        self._new_directories.clear()
         self.dropped = kept
         for name in old:
             remove(self._inside(name))
@@ -359,8 +376,12 @@ class Directory:
         """Remove the files that were made since the last commit."""
         for file in self._new_files:
             file.unlink(missing_ok=True)
-        if self._new_files and not any(self.path.iterdir()):
-            self.path.rmdir()
+
+    def undo_directories(self) -> None:
+        """Remove the directories that were made since the last commit, the innermost first, where they are empty."""
+        for path in self._new_directories:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
 
 
 def remove(path: Path) -> None:
