@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
@@ -24,6 +24,8 @@ from pyiron_storage.records.pause import garbage_collection_paused
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.structure import is_parts, slots
+
+_CONTAINERS: Final = frozenset([list, dict])
 
 
 class Decoder:
@@ -74,6 +76,23 @@ class Decoder:
 
     def _dict(self, node: dict[str, Node]) -> dict[str, Any]:
         return {key: self.decode(inner) if type(inner) in (list, dict) else inner for key, inner in node.items()}
+
+    def _out_of(self, node: Node) -> Any:
+        """Return the object of a node that nobody else reads: lists and dicts are the very ones that were parsed."""
+        if type(node) is list:
+            for index, inner in enumerate(node):
+                if type(inner) in _CONTAINERS:
+                    node[index] = self._out_of(inner)
+            return node
+        name = node.get("$")
+        if name is None:
+            for key, inner in node.items():
+                if type(inner) in _CONTAINERS:
+                    node[key] = self._out_of(inner)
+            return node
+        if name == "tuple" and type(node["items"]) is list:
+            return tuple(self._out_of(node["items"]))
+        return self._by_rule(name, node)
 
     def at(self, place: Place) -> Any:
         """Return the object at a place, followed: that of a whole line, or of a node inside one."""
@@ -162,7 +181,7 @@ class Decoder:
         then the shell is filled; what has no shell is made in the last step.
         """
         self._begun.add(line)
-        node = self._parsed(line)
+        node = self.entries(self._parsed(line))
         for inner in self._needs_first(node):
             yield from self._new(references_below(self.record, inner))
         if line in self._memo:  # a cycle through what was needed first has made it
@@ -174,7 +193,7 @@ class Decoder:
             return
         yield from self._new(self.record.references(line))
         if line in self._memo:
-            self.fill(self._memo[line], node)
+            self.fill(self._memo[line], node, owned=line != self._part_line)
         else:
             made = self.decode(node)
             self._memo.setdefault(line, made)  # a cycle may have made it meanwhile
@@ -203,13 +222,13 @@ class Decoder:
             return {}
         return NO_SHELL if type(entries["$"]) is int else self.rule(entries["$"]).shell(entries, self)
 
-    def fill(self, shell: Any, node: Node) -> None:
-        """Put into a shell what its node holds."""
+    def fill(self, shell: Any, node: Node, *, owned: bool = False) -> None:
+        """Put into a shell what its node holds; the object may be made out of a node that is `owned`."""
         entries = self.entries(node)
         if type(entries) is list:
-            shell.extend(self._list(entries))
+            shell.extend(self._out_of(entries) if owned else self._list(entries))
         elif type(entries) is dict and "$" not in entries:
-            shell.update(self._dict(entries))
+            shell.update(self._out_of(entries) if owned else self._dict(entries))
         elif type(entries) is dict:
             self.rule(entries["$"]).fill(shell, entries, self)
 

@@ -170,6 +170,13 @@ class Record:
         self.replace(line, node)
         return line
 
+    def write_line(self, line: int, text: bytes) -> None:
+        """Put another node on a line, as JSON."""
+        self._lines[line - 1] = text
+        self.nodes.pop(line, None)
+        self._changed.discard(line)
+        self._text_changed = True
+
     def references(self, line: int) -> list[int]:
         """The lines that a line and its parts refer to, in their order."""
         texts = map(self.raw, [line, *self.parts(line)])

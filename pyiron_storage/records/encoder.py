@@ -156,7 +156,10 @@ class Encoder:
         with garbage_collection_paused():
             graph = self._graph(obj)
             self._marks.through = {id(self._nodes[known]) for known in self.temporaries if known in self._nodes}
-            return lay_out(self.record, graph, self._marks, root_line)
+            node = lay_out(self.record, graph, self._marks, root_line)
+            del graph  # very many nodes, gone before garbage is collected again
+            self._nodes.clear()
+            return node
 
     def _graph(self, obj: Any) -> Node:
         root, node = None, None

@@ -8,7 +8,9 @@ lines (``parts``).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from pyiron_storage.records.document import LINE_BYTES, Node, Record, dump, reference
@@ -52,11 +54,12 @@ def lay_out(record: Record, root: Node, marks: Marks, root_line: int | None = No
         The line of the root where it has one; without it the node is returned,
         to be put into an existing line, or a reference to its line.
     """
-    apart = marks.shared or marks.deep
-    root = _put_apart(record, root, marks, root_line) if apart else shorten(record, root)
-    if root_line is not None:
-        record.replace(root_line, root)
-    return root
+    if marks.shared or marks.deep:
+        return _put_apart(record, root, marks, root_line)
+    if root_line is None:
+        return shorten(record, root)
+    _write(record, root_line, root)
+    return reference(root_line)
 
 
 def _put_apart(record: Record, root: Node, marks: Marks, root_line: int | None) -> Node:
@@ -73,11 +76,10 @@ def _put_apart(record: Record, root: Node, marks: Marks, root_line: int | None) 
         if id(start) in marks.shared:
             _free_the_cycle(start, apart, marks.through)
         waiting.extend(_refer(record, start, apart, lines))
-        short = shorten(record, start)
         if id(start) in lines:
-            record.replace(lines[id(start)], short)
-        elif start is root:
-            result = short
+            _write(record, lines[id(start)], start)
+        else:
+            result = shorten(record, start)
     return reference(lines[id(root)]) if root_line is None and id(root) in lines else result
 
 
@@ -127,6 +129,12 @@ def _needed_first(node: Node, through: set[int]) -> list[Node]:
     return inner
 
 
+def _write(record: Record, line: int, node: Node) -> None:
+    """Write a node to a line, and what is too long below it to lines of its own."""
+    text = dump(node)
+    record.write_line(line, text if len(text) <= LINE_BYTES else dump(_shortened(record, node)))
+
+
 def shorten(record: Record, node: Node) -> Node:
     """Put what is too long below a node on lines of its own; return what stands for the node."""
     if not is_container(node) or len(dump(node)) <= LINE_BYTES:
@@ -135,17 +143,28 @@ def shorten(record: Record, node: Node) -> Node:
 
 
 def _shortened(record: Record, node: Node) -> Node:
+    if type(node) is not dict or "$" not in node:
+        return _entries(record, node)
     for holder, key in list(slots(node)):
-        child = holder[key]
-        if _is_long(child):
-            if is_container(child):
-                child = _shortened(record, child)
-            if _is_long(child, LINE_BYTES // 4):
-                child = reference(record.new_line(child))
-            holder[key] = child
+        holder[key] = _apart(record, holder[key])
     for holder, key in long_fields(node):
         holder[key] = _in_parts(record, holder[key])
-    return node if type(node) is dict and "$" in node else _in_parts(record, node)
+    return node
+
+
+def _apart(record: Record, child: Node) -> Node:
+    """Put a child that is long on a line of its own."""
+    if not _is_long(child):
+        return child
+    if is_container(child):
+        child = _shortened(record, child)
+    return reference(_new_line(record, child)) if _is_long(child, LINE_BYTES // 4) else child
+
+
+def _new_line(record: Record, node: Node) -> int:
+    line = record.new_line(None)
+    record.write_line(line, dump(node))
+    return line
 
 
 def _is_long(node: Node, limit: int = LINE_BYTES) -> bool:
@@ -154,12 +173,38 @@ def _is_long(node: Node, limit: int = LINE_BYTES) -> bool:
     return is_container(node) and not is_reference(node) and len(dump(node)) > limit
 
 
+def _entries(record: Record, entries: Any) -> Node:
+    """Shorten a long array or object of nodes: first its entries, where few of them are long, then itself."""
+    pieces = list(_pieces(entries, PIECE))
+    long = [piece for piece in pieces if len(dump(piece)) > LINE_BYTES]
+    for piece in long:
+        for key in range(len(piece)) if type(piece) is list else piece:
+            piece[key] = _apart(record, piece[key])
+    if long:
+        entries = _joined(pieces)
+    return _in_parts(record, entries)
+
+
 def _in_parts(record: Record, entries: Any) -> Node:
     """Write a long array or object of nodes to several lines, as equal in length as counting gives."""
     length = len(dump(entries))
     if length <= LINE_BYTES or len(entries) < 2:
         return entries
+    step = max(1, len(entries) * LINE_BYTES // length)
+    return {"$": "parts", "lines": [[_new_line(record, piece), len(piece)] for piece in _pieces(entries, step)]}
+
+
+PIECE: Final = 64
+"""So many entries are measured together."""
+
+
+def _pieces(entries: Any, step: int) -> Iterator[Any]:
+    """An array or object cut into some of `step` entries each."""
     make, every = (list, entries) if type(entries) is list else (dict, list(entries.items()))
-    step = max(1, len(every) * LINE_BYTES // length)
-    pieces = [make(every[start : start + step]) for start in range(0, len(every), step)]
-    return {"$": "parts", "lines": [[record.new_line(piece), len(piece)] for piece in pieces]}
+    return (make(every[start : start + step]) for start in range(0, len(every), step))
+
+
+def _joined(pieces: list[Any]) -> Any:
+    if type(pieces[0]) is list:
+        return list(chain.from_iterable(pieces))
+    return {key: node for piece in pieces for key, node in piece.items()}

@@ -7,29 +7,30 @@ the key ``"$"``, has ``pairs``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from math import isfinite
+from sys import getrefcount
+from typing import Any, Final
 
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node
+from pyiron_storage.records.document import DEEPEST, LEAST, Node
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
 from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rule import REGISTRY, Rule
-from pyiron_storage.records.rules.values import all_plain, is_text
+from pyiron_storage.records.rules.values import LARGEST, SMALLEST, all_plain, is_text
 
 _COLLECTIONS = (list, tuple, set, frozenset)
 
 
 def fill_items(nodes: list[Node], items: Iterable[Any], encoder: Encoder) -> None:
     """Append the nodes of some items."""
-    if type(items) in _COLLECTIONS and all_plain(items):  # type: ignore[arg-type]
+    if type(items) in _COLLECTIONS and len(items) > FEW and all_plain(items):  # type: ignore[arg-type]
         nodes.extend(items)
         return
-    encode = encoder.encode
     try:
         for item in items:
-            nodes.append(encode(item))  # noqa: PERF401  their number says which item was refused
+            nodes.append(_node(item, encoder))  # noqa: PERF401  their number says which item was refused
     except Refusal as refusal:
         refusal.parts.append(str(len(nodes)))
         raise
@@ -45,18 +46,78 @@ def fill_mapping(node: dict[str, Node], items: dict[Any, Any], encoder: Encoder)
 
 
 def _fill_object(node: dict[str, Node], items: dict[str, Any], encoder: Encoder) -> None:
-    if all_plain(items.values()):
+    if len(items) > FEW and all_plain(items.values()):
         node.update(items)
         return
-    encode = encoder.encode
     key = ""
     try:
-        for key, value in items.items():
+        for key in items:  # noqa: PLC0206  a pair would hold the value as well
+            value = items[key]
             encoder.hint = key
-            node[key] = encode(value)
+            node[key] = _node(value, encoder)
     except Refusal as refusal:
         refusal.parts.append(key)
         raise
+
+
+def _node(value: Any, encoder: Encoder) -> Node:
+    """The node of what a container holds, without the memo where nothing else holds it; the commonest types first."""
+    cls = type(value)
+    if cls is str:
+        return value if value.isascii() else encoder.encode(value)
+    if cls is int:
+        return value if SMALLEST <= value <= LARGEST else encoder.encode(value)
+    if cls is float:
+        return value if isfinite(value) else encoder.encode(value)
+    if value is None or cls is bool:
+        return value
+    if cls in _SMALL and len(value) < LEAST and getrefcount(value) == _HELD_BY_CONTAINER and encoder.depth < DEEPEST:
+        encoder.depth += 1
+        try:
+            return _SMALL[cls](value, encoder)
+        finally:
+            encoder.depth -= 1
+    return encoder.encode(value)
+
+
+def _small_list(value: list[Any], encoder: Encoder) -> Node:
+    node: list[Node] = []
+    fill_items(node, value, encoder)
+    return node
+
+
+def _small_dict(value: dict[Any, Any], encoder: Encoder) -> Node:
+    node: dict[str, Node] = {}
+    fill_mapping(node, value, encoder)
+    return node
+
+
+def _small_tuple(value: tuple[Any, ...], encoder: Encoder) -> Node:
+    return {"$": "tuple", "items": _small_list(value, encoder)}  # type: ignore[arg-type]
+
+
+_SMALL: Final[dict[type, Callable[[Any, Encoder], Node]]] = {
+    list: _small_list,
+    dict: _small_dict,
+    tuple: _small_tuple,
+}
+
+
+def _references(container: list[Any]) -> list[int]:
+    """The reference counts of what a list holds, as `_node` sees them in a loop over the list."""
+    counts = []
+    for item in container:
+        counts.append(_seen(item))  # noqa: PERF401  as in the loop
+    return counts
+
+
+def _seen(value: Any) -> int:
+    return getrefcount(value)
+
+
+_HELD_BY_CONTAINER: Final = _references([[]])[0]
+FEW: Final = 8
+"""Fewer items than this are looked at one by one."""
 
 
 def fill_pairs(pairs: list[Node], items: Iterable[tuple[Any, Any]], encoder: Encoder) -> None:
