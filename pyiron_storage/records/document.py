@@ -193,7 +193,7 @@ class Record:
     @property
     def changed(self) -> bool:
         """Whether anything must be written."""
-        return self._text_changed or self._garbage or self._buffers_changed
+        return self._text_changed or self._garbage or self._buffers_changed or bool(self.new_arrays)
 
     # -- header --------------------------------------------------------------
 
@@ -231,6 +231,18 @@ class Record:
         buffers.extend(data)
         self._buffers_changed = True
         return place
+
+    def overwrite(self, holder: dict[str, Any], offset: int, data: bytes) -> None:
+        """Put other bytes in the place of some that a node names, `offset` bytes behind their beginning."""
+        if "native" in holder:
+            array = self.array(holder["native"])
+            array.reshape(-1).view(np.uint8)[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
+            self.new_arrays[holder["native"]] = array
+            return
+        self.bytes_at(holder["at"])  # refuses what is not there
+        start = holder["at"][0] + offset
+        self._writable_buffers()[start : start + len(data)] = data
+        self._buffers_changed = True
 
     def _writable_buffers(self) -> bytearray:
         if not isinstance(self._buffers, bytearray):

@@ -75,10 +75,8 @@ def parts_of(place: Place) -> Parts:
     return rule_of(place).parts(place)
 
 
-def find(
-    place: Place, path: Iterable[str], done: Iterable[str] = (), file: str = "", *, writing: bool = False
-) -> Place:
-    """Follow a path from a place; `writing` opens what stands in columns on the way.
+def find(place: Place, path: Iterable[str], done: Iterable[str] = (), file: str = "") -> Place:
+    """Follow a path from a place.
 
     Raises
     ------
@@ -87,10 +85,7 @@ def find(
     """
     done = list(done)
     for part in path:
-        place = place.follow(writing=writing)
-        if writing:
-            parts_of(place).opened()
-        place = step(place, part, done, file)
+        place = step(place.follow(), part, done, file)
         done.append(part)
     return place
 

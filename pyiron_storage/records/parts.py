@@ -56,10 +56,6 @@ class Parts:
         """Take a part out."""
         raise KeyError(part)
 
-    def opened(self) -> Parts:
-        """Return the same parts, ready to be changed; columns become ordinary nodes first."""
-        return self
-
 
 class ArrayParts(Parts):
     """The entries of an array, by number."""
@@ -124,7 +120,7 @@ class ArrayParts(Parts):
             if is_container(node[index]):
                 self.place.record.drop()
             del node[index]
-        self.place.record.touch(self.place.line)
+        self.place.touch()
 
     def insert(self, index: int, new: Node) -> None:
         """Put a new entry before entry `index`."""
@@ -139,7 +135,7 @@ class ArrayParts(Parts):
             node.insert(index, new)
             if len(node) > LONGEST and self.place.splits:
                 self.place.container[self.place.key] = split_entries(self.place.record, node)
-        self.place.record.touch(self.place.line)
+        self.place.touch()
 
     def _split(self, entries: list[list[int]], entry: list[int], place: Place) -> None:
         """Move the second half of a line to a new one behind it."""
@@ -147,7 +143,7 @@ class ArrayParts(Parts):
         line = place.record.new_line(nodes[half:])
         entries.insert(entries.index(entry) + 1, [line, len(nodes) - half])
         del nodes[half:]
-        place.record.touch(place.line)
+        place.touch()
         entry[1] = half
 
     def rewrite(self, nodes: list[Node]) -> None:
@@ -242,7 +238,7 @@ class ObjectParts(Parts):
             node[part] = new
             if len(node) > LONGEST:
                 self.place.container[self.place.key] = split_entries(self.place.record, node)
-        self.place.record.touch(self.place.line)
+        self.place.touch()
 
     def remove(self, part: str) -> None:
         self.find(part)
@@ -259,7 +255,7 @@ class ObjectParts(Parts):
                     break
         elif is_container(node.pop(part)):
             self.place.record.drop()
-        self.place.record.touch(self.place.line)
+        self.place.touch()
 
 
 class PairParts(Parts):
@@ -417,8 +413,7 @@ class AttributeParts(Parts):
 
     def _pairs(self) -> Place:
         """The pairs of an object, to be looked at as the dict that they are."""
-        shown = {"~pairs": {"$": "dict", "pairs": self.place.node["pairs"]}}
-        return Place(self.place.record, self.place.line, shown, "~pairs", self.place.depth, splits=False)
+        return self.place.showing({"$": "dict", "pairs": self.place.node["pairs"]}, "~pairs")
 
     def put(self, part: str, node: Node) -> None:
         for parts in self._attributes()[::-1]:

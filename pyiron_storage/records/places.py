@@ -15,13 +15,14 @@ from pyiron_storage.records.structure import is_container, is_reference, is_row
 class Place:
     """Where a node stands: a container of the document and the key in it."""
 
-    __slots__ = ("container", "depth", "key", "line", "record", "row", "splits")
-    row_place: ClassVar[Callable[[Place, bool], Place]]
+    __slots__ = ("container", "depth", "key", "line", "on_change", "record", "row", "splits")
+    row_place: ClassVar[Callable[[Place], Place]]
     """Finds the place that a reference to a row of a table leads to; set by the rule of tables."""
 
     def __init__(self, record: Record, line: int, container: Any, key: Any, depth: int, *, splits: bool = True) -> None:
         self.record, self.line, self.container, self.key, self.depth = record, line, container, key, depth
         self.splits = splits  # whether what stands here may go on on other lines
+        self.on_change: Callable[[], None] | None = None  # what is told instead of the line where something changes
         self.row: tuple[int, int] | None = None  # of a table: its line and the number of the row
 
     @classmethod
@@ -44,18 +45,33 @@ class Place:
         if is_container(self.node):
             self.record.drop()
         self.container[self.key] = node
-        self.record.touch(self.line)
+        self.touch()
+
+    def touch(self) -> None:
+        """Note that the node here was changed."""
+        if self.on_change is None:
+            self.record.touch(self.line)
+        else:
+            self.on_change()
 
     def inner(self, key: Any) -> Place:
         """The place of a node inside this one, in the same line."""
-        return Place(self.record, self.line, self.node, key, self.depth + 1, splits=self.splits)
+        place = Place(self.record, self.line, self.node, key, self.depth + 1, splits=self.splits)
+        place.on_change = self.on_change
+        return place
 
-    def follow(self, *, writing: bool = False) -> Place:
-        """The place that this one refers to, or this one; `writing` opens the table of a row."""
+    def showing(self, node: Node, key: str) -> Place:
+        """A place here for what another node shows of this one; changes inside it are changes of this one."""
+        place = Place(self.record, self.line, {key: node}, key, self.depth, splits=False)
+        place.on_change = self.on_change
+        return place
+
+    def follow(self) -> Place:
+        """The place that this one refers to, or this one."""
         place = self
         while is_reference(place.node):
             place = Place.at_line(place.record, place.node["$"])
-        return Place.row_place(place, writing) if is_row(place.node) else place
+        return Place.row_place(place) if is_row(place.node) else place
 
 
 def key_part(record: Record, key: Node) -> str:

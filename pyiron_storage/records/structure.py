@@ -43,6 +43,11 @@ def is_row(node: Node) -> bool:
     return type(node) is dict and node.get("$") == "row"
 
 
+def is_column(node: Node) -> bool:
+    """Whether a node is a column."""
+    return type(node) is dict and node.get("$") == "column"
+
+
 def is_parts(node: Node) -> bool:
     """Whether a list or object goes on on other lines."""
     return type(node) is dict and node.get("$") == "parts"

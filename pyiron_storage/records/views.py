@@ -166,11 +166,10 @@ class View:
             If its parts cannot be changed in place.
         """
         way = (*self._path, *path)
-        place = find(self._source.place(), way, self._source.path, self._source.file, writing=True)
-        place = place.follow(writing=True)
+        place = find(self._source.place(), way, self._source.path, self._source.file).follow()
         parts = parts_of(place)
         self._refuse_fixed(parts, place)
-        return place, parts.opened()
+        return place, parts
 
     def _has(self, path: list[str]) -> bool:
         try:

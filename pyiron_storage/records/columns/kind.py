@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.places import Place
 
 if TYPE_CHECKING:
     from pyiron_storage.records.decoder import Decoder
@@ -31,8 +32,8 @@ HELD_BY_LIST: Final = next(count_holders([object()]))
 class ColumnKind:
     """How many values of one type are one node.
 
-    A subclass sets `name` and overrides `encode`, `decode` and `expand`; `entry`
-    and `put` where one entry can be had, or changed, without the others.
+    A subclass sets `name` and overrides `encode`, `decode` and `entries`; `put`
+    where one entry can be changed without the others.
     """
 
     name: str = ""
@@ -71,16 +72,29 @@ class ColumnKind:
     def fill(self, shells: list[Any], node: Node, decoder: Decoder) -> None:
         """Put into the shells what the column holds."""
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        """Return the ordinary nodes that the column stands for."""
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        """Return the ordinary nodes of some entries, without making the others."""
         raise NotImplementedError
 
-    def entry(self, node: Node, index: int, record: Record) -> Node:
-        """Return the ordinary node of one entry."""
-        return self.expand(node, record)[index]
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        """Return the ordinary nodes that the column stands for."""
+        return self.entries(node, 0, node["count"], record)
 
-    def put(self, node: Node, index: int, new: Node, record: Record) -> bool:
-        """Put an ordinary node in the place of an entry, and say whether that was possible without the others."""
+    def index(self, node: Node, wanted: Node, record: Record) -> int:
+        """Return which entry is a text.
+
+        Raises
+        ------
+        KeyError
+            If none is.
+        """
+        try:
+            return self.expand(node, record).index(wanted)
+        except ValueError:
+            raise KeyError(wanted) from None
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        """Put an ordinary node in the place of an entry, where that is possible without the others."""
         return False
 
 

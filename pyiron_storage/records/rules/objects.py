@@ -12,6 +12,7 @@ from __future__ import annotations
 import copyreg
 import sys
 import types
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError
@@ -230,9 +231,19 @@ def _fill_call(node: Node, function: Any, args: tuple[Any, ...], encoder: Encode
     else:
         node["function"] = encoder.encode(function)
     node["args"] = []
-    _under("~args", fill_items, node["args"], args, encoder)
+    _under("~args", _fill_arguments, node["args"], args, encoder)
     if kwargs:
         node["kwargs"] = encoder.encode(kwargs)
+
+
+def _fill_arguments(nodes: list[Node], args: Iterable[Any], encoder: Encoder) -> None:
+    """Append the nodes of arguments, each by the memo: `Encoder.temporaries` looks some of them up there."""
+    try:
+        for argument in args:
+            nodes.append(encoder.encode(argument))  # noqa: PERF401  their number says which one was refused
+    except Refusal as refusal:
+        refusal.parts.append(str(len(nodes)))
+        raise
 
 
 def _fill_state(node: Node, state: Any, setter: Any, encoder: Encoder) -> None:

@@ -12,6 +12,7 @@ from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_by
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import NATIVE_BYTES, Node, Record
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array, dtype_node, read_dtype
 
 
@@ -38,11 +39,23 @@ class ArrayColumn(ColumnKind):
         stacked = np.frombuffer(column_bytes(node, decoder.record), dtype).reshape(node["count"], *node["shape"])
         return [np.array(one, dtype) for one in stacked]  # each owns its memory
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        size = math.prod(node["shape"]) * read_dtype(node["dtype"], record.place).itemsize
-        start = node["at"][0] if "at" in node else record.add_bytes(bytes(column_bytes(node, record)))[0]
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        size = _bytes_of_one(node, record)
+        at = node["at"][0] if "at" in node else record.add_bytes(bytes(column_bytes(node, record)))[0]
         form = {"$": "array", "dtype": node["dtype"], "shape": node["shape"]}
-        return [{**form, "at": [start + index * size, size]} for index in range(node["count"])]
+        return [{**form, "at": [at + index * size, size]} for index in range(start, stop)]
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        form = {"$": "array", "dtype": column.node["dtype"], "shape": column.node["shape"]}
+        if type(new) is not dict or "at" not in new or {**new, "at": 0} != {**form, "at": 0}:
+            return False
+        data = bytes(column.record.bytes_at(new["at"]))
+        column.record.overwrite(column.node, index * len(data), data)
+        return True
+
+
+def _bytes_of_one(node: Node, record: Record) -> int:
+    return int(math.prod(node["shape"]) * read_dtype(node["dtype"], record.place).itemsize)
 
 
 def _are_alike(arrays: list[Array]) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Final, NamedTuple
 
-from pyiron_storage.records.columns.column import decode_column, encode_column, expanded
+from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded
+from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import ColumnKind
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.values import PLAIN
@@ -63,9 +65,20 @@ class MixedColumn(ColumnKind):
         columns = [iter(decode_column(column, decoder)) for column in node["columns"]]
         return list(map(next, map(columns.__getitem__, decode_column(node["codes"], decoder))))
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        codes = expanded(node["codes"], record)
+        if stop - start == 1:
+            column = node["columns"][codes[start]]
+            number = codes[:start].count(codes[start])
+            return column_kind(column, record).entries(column, number, number + 1, record)
         columns = [iter(expanded(column, record)) for column in node["columns"]]
-        return [next(columns[code]) for code in expanded(node["codes"], record)]
+        return [next(columns[code]) for code in codes][start:stop]
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        codes = expanded(column.node["codes"], column.record)
+        code = codes[index]
+        put_cell(column.inner("columns").inner(code), codes[:index].count(code), new)
+        return True
 
 
 def _keys(values: list[Any], types: list[type], different: set[type], encoder: Encoder) -> list[Hashable]:

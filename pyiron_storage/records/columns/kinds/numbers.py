@@ -11,8 +11,9 @@ import numpy as np
 
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import NATIVE_BYTES, Node, Record
+from pyiron_storage.records.document import NATIVE_BYTES, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array, plain_elements, read_dtype
 
 
@@ -28,8 +29,11 @@ class ConstantColumn(ColumnKind):
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         return [decoder.decode(node["value"])] * node["count"]
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        return [node["value"]] * node["count"]
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        return [node["value"]] * (stop - start)
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        return dump(new) == dump(column.node["value"])
 
 
 class NumberColumn(ColumnKind):
@@ -39,12 +43,26 @@ class NumberColumn(ColumnKind):
     has_identity = False
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
-        dtype = read_dtype(node["dtype"], decoder.record.place)
-        values: list[Any] = np.frombuffer(column_bytes(node, decoder.record), dtype).tolist()
+        values: list[Any] = self._numbers(node, decoder.record).tolist()
         return values
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        return list(map(_plain, self.decode(node, Decoder(record))))
+    def _numbers(self, node: Node, record: Record) -> Array:
+        return np.frombuffer(column_bytes(node, record), read_dtype(node["dtype"], record.place))
+
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        return list(map(_plain, self._numbers(node, record)[start:stop].tolist()))
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        dtype = read_dtype(column.node["dtype"], column.record.place)
+        number = float(new["text"]) if type(new) is dict and new.get("$") == "float" else new
+        if type(number) is not _PYTHON_TYPES.get(dtype.kind):
+            return False
+        try:
+            data = np.array(number, dtype).tobytes()
+        except OverflowError:
+            return False
+        column.record.overwrite(column.node, index * dtype.itemsize, data)
+        return True
 
 
 class FloatColumn(NumberColumn):
@@ -135,6 +153,9 @@ def column_bytes(node: Node, record: Record) -> Any:
     if "native" in node:
         return record.array(node["native"]).reshape(-1).view(np.uint8).data
     return record.bytes_at(node["at"])
+
+
+_PYTHON_TYPES: Final = {"b": bool, "i": int, "u": int, "f": float}
 
 
 def _plain(value: Any) -> Node:

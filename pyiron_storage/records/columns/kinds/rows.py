@@ -10,11 +10,13 @@ from itertools import repeat
 from operator import attrgetter, countOf, itemgetter, setitem
 from typing import Any, Final, NamedTuple
 
-from pyiron_storage.records.columns.column import decode_column, encode_columns, expanded
+from pyiron_storage.records.columns.column import column_kind, decode_column, encode_columns
+from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.document import Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.instances import is_row_class
 from pyiron_storage.records.rules.objects import type_number
 from pyiron_storage.records.rules.values import is_text
@@ -56,11 +58,22 @@ class DictColumn(ColumnKind):
             return [dict(zip(keys, row, strict=True)) for row in rows]
         return _dict_display(len(keys))(rows, *keys)  # type: ignore[no-any-return]
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        keys = node["keys"]
-        columns = [expanded(column, record) for column in node["columns"]]
-        rows = list(zip(*columns, strict=True)) if columns else [()] * node["count"]
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        keys, columns = node["keys"], node["columns"]
+        cells = [column_kind(column, record).entries(column, start, stop, record) for column in columns]
+        rows = zip(*cells, strict=True) if columns else [()] * (stop - start)
         return [_state(keys, row) for row in rows]
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        cells = _cells(new)
+        if cells is None or list(cells) != column.node["keys"]:
+            return False
+        for number, cell in enumerate(cells.values()):
+            inner = column.inner("columns").inner(number)
+            (old,) = column_kind(inner.node, inner.record).entries(inner.node, index, index + 1, inner.record)
+            if dump(old) != dump(cell):
+                put_cell(inner, index, cell)
+        return True
 
 
 class InstanceColumn(DictColumn):
@@ -99,8 +112,13 @@ class InstanceColumn(DictColumn):
             else:
                 exhaust(map(setitem, map(attrgetter("__dict__"), rows), repeat(key), values))
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        return [{"$": "object", "type": node["type"], "state": state} for state in super().expand(node, record)]
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        states = super().entries(node, start, stop, record)
+        return [{"$": "object", "type": node["type"], "state": state} for state in states]
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        is_like = type(new) is dict and new.keys() == {"$", "type", "state"} and new["type"] == column.node["type"]
+        return is_like and super().put(column, index, new["state"])
 
 
 @functools.cache
@@ -133,6 +151,16 @@ def decode_rows(node: Node, decoder: Decoder) -> Iterable[tuple[Any, ...]]:
     if not node["columns"]:
         return [()] * node["count"]
     return zip(*[decode_column(column, decoder) for column in node["columns"]], strict=True)
+
+
+def _cells(state: Node) -> dict[str, Node] | None:
+    """The cells of a row by key, of the node of a dict; None where its keys are not all text."""
+    if type(state) is not dict or "$" not in state:
+        return state if type(state) is dict else None
+    pairs = state.get("pairs")
+    if state["$"] != "dict" or type(pairs) is not list or not all(type(key) is str for key, _ in pairs):
+        return None
+    return dict(pairs)
 
 
 def _state(keys: list[str], row: tuple[Node, ...]) -> Node:

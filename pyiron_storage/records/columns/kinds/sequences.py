@@ -9,19 +9,21 @@ from typing import Any, Final
 
 from pyiron_storage.records.columns.column import (
     Prepared,
+    column_kind,
     decode_column,
     decode_lengths,
     encode_column,
     encode_columns,
     encode_lengths,
-    expanded,
     prepare_column,
 )
+from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind
 from pyiron_storage.records.columns.kinds.rows import decode_rows
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.document import Node, Record, dump
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.places import Place
 
 LONGEST_RECORD: Final = 32
 """Longer rows are no records with a meaning for each position."""
@@ -57,9 +59,43 @@ class SequenceColumn(ColumnKind):
     def _made(self, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
         return list(rows) if self._make is tuple else list(map(self._make, rows))
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        lists = _expanded(node, record)
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        lists = list(map(list, self._lists(node, start, stop, record)))
         return lists if self._make is list else [{"$": self.name, "items": items} for items in lists]
+
+    def _lists(self, node: Node, start: int, stop: int, record: Record) -> Iterable[Iterable[Node]]:
+        if "columns" in node:
+            cells = [column_kind(column, record).entries(column, start, stop, record) for column in node["columns"]]
+            return zip(*cells, strict=True)
+        begin, lengths = _where(node, start, stop, record)
+        flat = column_kind(node["flat"], record).entries(node["flat"], begin, begin + sum(lengths), record)
+        entries = iter(flat)
+        return [list(islice(entries, length)) for length in lengths]
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        node = column.node
+        items = (
+            new if self._make is list else new.get("items") if type(new) is dict and new.get("$") == "tuple" else None
+        )
+        (old,) = map(list, self._lists(node, index, index + 1, column.record))
+        if type(items) is not list or len(items) != len(old):
+            return False
+        begin = 0 if "columns" in node else _where(node, index, index + 1, column.record)[0]
+        for number, (before, after) in enumerate(zip(old, items, strict=True)):
+            if dump(before) != dump(after):
+                if "columns" in node:
+                    put_cell(column.inner("columns").inner(number), index, after)
+                else:
+                    put_cell(column.inner("flat"), begin + number, after)
+        return True
+
+
+def _where(node: Node, start: int, stop: int, record: Record) -> tuple[int, list[int]]:
+    """Where in the flat column entry `start` begins, and the lengths of the entries before `stop`."""
+    if type(node["lengths"]) is int:
+        return start * node["lengths"], [node["lengths"]] * (stop - start)
+    lengths = decode_column(node["lengths"], Decoder(record))
+    return sum(lengths[:start]), lengths[start:stop]
 
 
 def _are_records(lengths: list[int], flat: list[Any]) -> bool:
@@ -82,13 +118,6 @@ def _row_and_entry(index: int, lengths: list[int]) -> list[str]:
         index -= lengths[row]
         row += 1
     return [str(index), str(row)]
-
-
-def _expanded(node: Node, record: Record) -> list[list[Node]]:
-    if "columns" in node:
-        return list(map(list, zip(*[expanded(column, record) for column in node["columns"]], strict=True)))
-    entries = iter(expanded(node["flat"], record))
-    return [list(islice(entries, n)) for n in decode_lengths(node["lengths"], node["count"], Decoder(record))]
 
 
 COLUMN_KINDS.add(SequenceColumn(list), list)

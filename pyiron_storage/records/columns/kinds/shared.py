@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyiron_storage.records.columns.column import decode_column, encode_column, expanded, prepare_column
+from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded, prepare_column
 from pyiron_storage.records.columns.kind import ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import constant
 from pyiron_storage.records.decoder import Decoder
@@ -40,8 +40,8 @@ class RowColumn(ColumnKind):
         table = decoder.decode(node["table"])
         return list(map(table.__getitem__, decode_column(node["rows"], decoder)))
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        rows = expanded(node["rows"], record)
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        rows = column_kind(node["rows"], record).entries(node["rows"], start, stop, record)
         return [{"$": "row", "table": node["table"], "row": row} for row in rows]
 
 
@@ -74,9 +74,9 @@ class RepeatedColumn(ColumnKind):
         values = decode_column(node["values"], decoder)
         return list(map(values.__getitem__, decode_column(node["codes"], decoder)))
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         values = expanded(node["values"], record)
-        return [values[code] for code in expanded(node["codes"], record)]
+        return [values[code] for code in column_kind(node["codes"], record).entries(node["codes"], start, stop, record)]
 
 
 def _shared_column(values: list[Any], encoder: Encoder) -> Node:

@@ -12,6 +12,7 @@ from pyiron_storage.records.columns.kinds.numbers import column_bytes, constant,
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.places import Place
 
 LONGEST_CONSTANT: Final = 200
 
@@ -52,8 +53,39 @@ class TextColumn(ColumnKind):
             start += length
         return pieces
 
-    def expand(self, node: Node, record: Record) -> list[Node]:
-        return list(self.decode(node, Decoder(record)))
+    def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
+        if "lengths" in node:
+            return list(self.decode(node, Decoder(record))[start:stop])
+        data = column_bytes(node, record)
+        begin, end = _ends(data, start, stop, node["count"])
+        return list(str(data[begin:end], "utf-8").split("\n")) if stop > start else []
+
+    def index(self, node: Node, wanted: Node, record: Record) -> int:
+        if "lengths" in node or type(wanted) is not str or "\n" in wanted:
+            return super().index(node, wanted, record)
+        data = bytes(column_bytes(node, record))
+        found = (b"\n" + data + b"\n").find(b"\n" + wanted.encode() + b"\n")
+        if found < 0:
+            raise KeyError(wanted)
+        return data.count(b"\n", 0, found)
+
+    def put(self, column: Place, index: int, new: Node) -> bool:
+        node, record = column.node, column.record
+        if type(new) is not str or "lengths" in node or "\n" in new:
+            return False
+        begin, end = _ends(column_bytes(node, record), index, index + 1, node["count"])
+        data = new.encode()
+        if len(data) != end - begin:
+            return False
+        record.overwrite(node, begin, data)
+        return True
 
 
+def _ends(data: Any, start: int, stop: int, count: int) -> tuple[int, int]:
+    """The offsets in bytes at which entry `start` begins and the entry before `stop` ends."""
+    lines = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_END)
+    return int(lines[start - 1]) + 1 if start else 0, int(lines[stop - 1]) if stop < count else len(data)
+
+
+_LINE_END: Final = ord("\n")
 COLUMN_KINDS.add(TextColumn(), str)
