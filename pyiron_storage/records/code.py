@@ -14,6 +14,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError, SourceChangedWarning
 from pyiron_storage.records.document import Record
@@ -54,6 +55,20 @@ def source_digest(obj: Any) -> str | None:
 
     None where the source is not at hand.
     """
+    try:
+        known = _digests.get(obj, "")
+    except TypeError:  # cannot be hashed or referred to weakly
+        return _digest_now(obj)
+    if known == "":
+        known = _digests[obj] = _digest_now(obj)
+    return known
+
+
+_digests: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
+"""Reading a source costs half a millisecond; a class that is defined anew is another object."""
+
+
+def _digest_now(obj: Any) -> str | None:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(obj)))
     except (OSError, TypeError, SyntaxError):

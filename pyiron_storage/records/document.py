@@ -83,6 +83,8 @@ class Record:
         """The nodes that were parsed and kept, by line."""
         self.opened: dict[int, Any] = {}
         """What stands in columns as ordinary nodes, to be looked at: by the id of the node, with the node."""
+        self.line_ends: dict[int, tuple[Node, np.ndarray[Any, Any]]] = {}
+        """Where the pieces of a column of text end: by the id of its node, with the node."""
         self._lines: list[bytes] = []
         self._changed: set[int] = set()
         self._free: list[int] = []
@@ -91,6 +93,7 @@ class Record:
         self._buffers_changed = False
         self._garbage = False
         self._type_numbers: dict[bytes, int] | None = None
+        self._kept_arrays: dict[str, np.ndarray[Any, Any]] = {}
         self._array_names: set[str] | None = None if store else set()
         self._array_counters: dict[str, int] = {}
         if store is None:
@@ -235,9 +238,8 @@ class Record:
     def overwrite(self, holder: dict[str, Any], offset: int, data: bytes) -> None:
         """Put other bytes in the place of some that a node names, `offset` bytes behind their beginning."""
         if "native" in holder:
-            array = self.array(holder["native"])
+            array = self.new_arrays[holder["native"]] = self.kept_array(holder["native"])
             array.reshape(-1).view(np.uint8)[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
-            self.new_arrays[holder["native"]] = array
             return
         self.bytes_at(holder["at"])  # refuses what is not there
         start = holder["at"][0] + offset
@@ -283,6 +285,14 @@ class Record:
         if self.store is None:
             raise DamagedRecordError(f"{self.place}: array {name!r} is missing.")
         return self.store.read_array(name)
+
+    def kept_array(self, name: str) -> np.ndarray[Any, Any]:
+        """A native array of the record, read once and kept: for columns whose entries are looked at one by one."""
+        if name in self.new_arrays:
+            return self.new_arrays[name]
+        if name not in self._kept_arrays:
+            self._kept_arrays[name] = self.array(name)
+        return self._kept_arrays[name]
 
     # -- writing -------------------------------------------------------------
 
@@ -333,6 +343,7 @@ class Record:
         if self.store:
             for name in set(self.store.list_arrays()) - named:
                 self.store.delete_array(name)
+                self._kept_arrays.pop(name, None)
         self._close_up_buffers(live)
         self._garbage = False
 

@@ -71,7 +71,8 @@ class MixedColumn(ColumnKind):
             column = node["columns"][codes[start]]
             number = codes[:start].count(codes[start])
             return column_kind(column, record).entries(column, number, number + 1, record)
-        columns = [iter(expanded(column, record)) for column in node["columns"]]
+        every = [column_kind(column, record).entries(column, 0, column["count"], record) for column in node["columns"]]
+        columns = list(map(iter, every))
         return [next(columns[code]) for code in codes][start:stop]
 
     def put(self, column: Place, index: int, new: Node) -> bool:

@@ -43,14 +43,13 @@ class NumberColumn(ColumnKind):
     has_identity = False
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
-        values: list[Any] = self._numbers(node, decoder.record).tolist()
+        dtype = read_dtype(node["dtype"], decoder.record.place)
+        values: list[Any] = np.frombuffer(column_bytes(node, decoder.record), dtype).tolist()
         return values
 
-    def _numbers(self, node: Node, record: Record) -> Array:
-        return np.frombuffer(column_bytes(node, record), read_dtype(node["dtype"], record.place))
-
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
-        return list(map(_plain, self._numbers(node, record)[start:stop].tolist()))
+        numbers = np.frombuffer(column_bytes(node, record, keep=True), read_dtype(node["dtype"], record.place))
+        return list(map(_plain, numbers[start:stop].tolist()))
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         dtype = read_dtype(column.node["dtype"], column.record.place)
@@ -148,10 +147,11 @@ def stored_bytes(values: Array, encoder: Encoder) -> dict[str, Node]:
     return {"native": encoder.record.add_array(plain_elements(values), encoder.hint)}
 
 
-def column_bytes(node: Node, record: Record) -> Any:
-    """The bytes of a column, in the buffers or in a native array."""
+def column_bytes(node: Node, record: Record, *, keep: bool = False) -> Any:
+    """The bytes of a column, in the buffers or in a native array; `keep` it for the next entry."""
     if "native" in node:
-        return record.array(node["native"]).reshape(-1).view(np.uint8).data
+        array = record.kept_array(node["native"]) if keep else record.array(node["native"])
+        return array.reshape(-1).view(np.uint8).data
     return record.bytes_at(node["at"])
 
 

@@ -56,14 +56,14 @@ class TextColumn(ColumnKind):
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         if "lengths" in node:
             return list(self.decode(node, Decoder(record))[start:stop])
-        data = column_bytes(node, record)
-        begin, end = _ends(data, start, stop, node["count"])
+        data = column_bytes(node, record, keep=True)
+        begin, end = _where(node, start, stop, record)
         return list(str(data[begin:end], "utf-8").split("\n")) if stop > start else []
 
     def index(self, node: Node, wanted: Node, record: Record) -> int:
         if "lengths" in node or type(wanted) is not str or "\n" in wanted:
             return super().index(node, wanted, record)
-        data = bytes(column_bytes(node, record))
+        data = bytes(column_bytes(node, record, keep=True))
         found = (b"\n" + data + b"\n").find(b"\n" + wanted.encode() + b"\n")
         if found < 0:
             raise KeyError(wanted)
@@ -73,7 +73,7 @@ class TextColumn(ColumnKind):
         node, record = column.node, column.record
         if type(new) is not str or "lengths" in node or "\n" in new:
             return False
-        begin, end = _ends(column_bytes(node, record), index, index + 1, node["count"])
+        begin, end = _where(node, index, index + 1, record)
         data = new.encode()
         if len(data) != end - begin:
             return False
@@ -81,10 +81,14 @@ class TextColumn(ColumnKind):
         return True
 
 
-def _ends(data: Any, start: int, stop: int, count: int) -> tuple[int, int]:
+def _where(node: Node, start: int, stop: int, record: Record) -> tuple[int, int]:
     """The offsets in bytes at which entry `start` begins and the entry before `stop` ends."""
-    lines = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_END)
-    return int(lines[start - 1]) + 1 if start else 0, int(lines[stop - 1]) if stop < count else len(data)
+    known = record.line_ends.get(id(node))
+    if known is None:
+        data = np.frombuffer(column_bytes(node, record, keep=True), np.uint8)
+        ends = np.concatenate(([-1], np.flatnonzero(data == _LINE_END), [len(data)]))
+        known = record.line_ends[id(node)] = node, ends
+    return int(known[1][start]) + 1, int(known[1][stop])
 
 
 _LINE_END: Final = ord("\n")
