@@ -9,10 +9,14 @@ import json
 import pathlib
 import pickle
 import sys
+import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 class Plain:
@@ -140,6 +144,168 @@ class Frozen:
     x: Any
 
 
+@dataclass(slots=True)
+class SlottedData:
+    x: Any
+    y: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrozenSlotted:
+    x: Any
+    y: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenWithMore:
+    x: Any
+    y: Any = None
+
+
+class Guarded:
+    """Sees what is set, and in which order, as pickle sets slots."""
+
+    __slots__ = ("seen", "x", "y")
+
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+        if name != "seen":
+            object.__setattr__(self, "seen", [*getattr(self, "seen", []), name])
+
+
+class Boxed(Generic[T]):
+    """Its base has empty slots."""
+
+    def __init__(self, x):
+        self.x = x
+
+
+class Triple(NamedTuple):
+    a: Any
+    b: Any
+    c: Any = None
+
+
+class OwnNew(Point):
+    """Is made by a method of its own."""
+
+    def __new__(cls, x, y):
+        self = super().__new__(cls, x, y)
+        self.made = True
+        return self
+
+
+class CopiedState:
+    """Gives a new dict as its state, and takes it whole."""
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __getstate__(self):
+        return {"x": self.x, "y": self.y}
+
+    def __setstate__(self, state):
+        self.__dict__ = state
+
+
+class TakesState:
+    """Gives its own attributes as its state."""
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.kept = state
+
+
+class Level(enum.IntFlag):
+    LOW = 1
+    HIGH = 2
+
+
+def slotted(x, y):
+    """One slot may stay empty."""
+    thing = Slotted()
+    thing.left = x
+    if y is not None:
+        thing.right = y
+    return thing
+
+
+def with_attributes(cls, x, y):
+    thing = cls()
+    thing.left, thing.extra, thing.x = x, y, 1
+    return thing
+
+
+def guarded(x, y):
+    thing = Guarded()
+    thing.y, thing.x = y, x
+    return thing
+
+
+def taking(x, y):
+    thing = TakesState()
+    thing.x, thing.y = x, y
+    return thing
+
+
+DAY = datetime.datetime(2024, 1, 1, 3)
+ZONES = [datetime.UTC, datetime.timezone(datetime.timedelta(hours=2))]
+ROWS = {
+    "point": lambda i, x: Point(i, x),
+    "triple": lambda i, x: Triple(f"t{i}", [i], x),
+    "own_new": lambda i, x: OwnNew(i, x),
+    "frozen": lambda i, x: FrozenWithMore(x, [i]),
+    "slotted_data": lambda i, x: SlottedData(i, x),
+    "frozen_slotted": lambda i, x: FrozenSlotted(x, (i, x)),
+    "slotted": lambda i, x: slotted(x, [i]),
+    "slot_missing": lambda i, x: slotted(x, i if i % 5 else None),
+    "slots_and_dict": lambda i, x: with_attributes(SlottedAndDict, x, [i]),
+    "guarded": lambda i, x: guarded(i, x),
+    "boxed": lambda i, x: Boxed([x]),
+    "reducing": lambda i, x: Reducing(i, [x]),
+    "reducing_state": lambda i, x: ReducingWithState(x, i),
+    "reducing_differently": lambda i, x: Reducing(*[x] * (i % 3)),
+    "copied_state": lambda i, x: CopiedState([i], x),
+    "taking": lambda i, x: taking([i], x),
+    "new": lambda i, x: MyTuple((i, x)),
+    "celsius": lambda i, x: MyStr(i),
+    "dict": lambda i, x: {"a": i, "b": x, "c": [i]},
+    "ragged": lambda i, x: {"a": i, **({"b": x} if i % 3 else {}), **({"c": [i]} if i % 4 else {})},
+    "map": lambda i, x: {f"k{i + j}": x for j in range(i % 4)},
+    "odd_map": lambda i, x: {(i, j): [x] for j in range(i % 3)},
+    "set": lambda i, x: {i, (i, "a")},
+    "frozenset": lambda i, x: frozenset([i, f"f{i}"]),
+    "mixed": lambda i, x: (None, i, f"s{i}", 0.5 * i, [i], x)[i % 6],
+    "none_or_text": lambda i, x: f"s{i}" if i % 3 else None,
+    "number": lambda i, x: i if i % 2 else i * 0.5,
+    "scalar": lambda i, x: np.float32(i / 3),
+    "moment": lambda i, x: np.datetime64(i, "s") if i % 7 else np.datetime64("NaT", "s"),
+    "units": lambda i, x: np.timedelta64(i, "s" if i % 2 else "ms"),
+    "complex": lambda i, x: complex(i, float("nan") if i % 5 == 0 else -0.0),
+    "datetime": lambda i, x: DAY + datetime.timedelta(hours=i),
+    "aware": lambda i, x: (DAY + datetime.timedelta(microseconds=i)).replace(tzinfo=ZONES[1]),
+    "zones": lambda i, x: (DAY + datetime.timedelta(hours=i)).replace(tzinfo=ZONES[i % 2]),
+    "folded": lambda i, x: (DAY + datetime.timedelta(hours=i)).replace(fold=i % 2),
+    "date": lambda i, x: datetime.date(1 + 30 * i, 2, 3),
+    "time": lambda i, x: datetime.time(i % 24, i % 60, 3, 4, tzinfo=ZONES[0] if i < 500 else None),
+    "timedelta": lambda i, x: datetime.timedelta(i - 20, 5, 6),
+    "long_timedelta": lambda i, x: datetime.timedelta(days=999_999_999 - i),
+    "few_dates": lambda i, x: DATES[i % 3],
+    "colour": lambda i, x: [Colour.RED, Colour.BLUE][i * i % 3 % 2],
+    "flags": lambda i, x: Level(i % 4),
+    "path": lambda i, x: pathlib.PurePosixPath(f"/a/b{i}\udc80" if i % 9 == 0 else f"b{i}"),
+    "uuid": lambda i, x: uuid.UUID(int=i << 100),
+    "decimal": lambda i, x: decimal.Decimal(i) / 8 if i % 9 else decimal.Decimal("NaN12"),
+    "fraction": lambda i, x: Fraction(i * 2**70, 7),
+    "bytes": lambda i, x: bytes(range(i % 5)) * 2,
+    "bytearray": lambda i, x: bytearray(range(i % 5)),
+    "repeats": lambda i, x: ["alpha", "beta"][i % 2],
+    "array": lambda i, x: np.arange(2.0) + i,
+    "objects": lambda i, x: [i, x],
+}  # fmt: skip
+DATES = [datetime.date(2024, 1, day) for day in (1, 2, 3)]
+COUNTS = (8, 12, 40, 70, 300)
+
 ATOMS = [
     None, True, 0, -1, 2**63, -(2**70), 0.5, float("inf"), -0.0, 1j, "", "text", "a\udc80", "x" * 300, b"", b"bytes",
     Colour.RED, Colour.BLUE, datetime.date(2020, 1, 2), datetime.timedelta(1, 2, 3), decimal.Decimal("1.10"),
@@ -152,10 +318,23 @@ MUTABLE = {
     "stateful": Stateful, "falsy": Falsy, "setter": ReducingWithSetter, "copied": Copied, "mylist": MyList,
     "mydict": MyDict, "myset": MySet, "data": Data, "deque": collections.deque, "ordered": collections.OrderedDict,
     "default": lambda: collections.defaultdict(list), "objects": lambda: np.empty(3, object),
+    "many": list, "many_values": dict,
 }  # fmt: skip
-FROZEN = ("tuple", "frozenset", "reducing", "reducing_state", "new", "point", "frozen", "mytuple", "array", "bytearray")
+FROZEN = (
+    "many_objects",
+    "tuple",
+    "frozenset",
+    "reducing",
+    "reducing_state",
+    "new",
+    "point",
+    "frozen",
+    "mytuple",
+    "array",
+    "bytearray",
+)
 HASHABLE = (Plain, Slotted, Frozen, Copied)
-KINDS = [*MUTABLE, *FROZEN, "atom"]
+KINDS = [*MUTABLE, *FROZEN, "atom", *["many", "many_values", "many_objects"] * 3]
 
 
 def build(plan):
@@ -164,13 +343,22 @@ def build(plan):
     for kind, numbers in plan:
         made.append(MUTABLE[kind]() if kind in MUTABLE else make(kind, numbers, made or [None]))
     for (kind, numbers), thing in zip(plan, made, strict=True):
-        if kind in MUTABLE:
+        if kind in ("many", "many_values"):
+            rows = many(numbers, made)
+            thing.extend(rows) if kind == "many" else thing.update({f"k{i}": row for i, row in enumerate(rows)})
+        elif kind in MUTABLE:
             fill(thing, numbers, made)
     return made[-1]
 
 
 def make(kind, numbers, made):
     parts = [made[number % len(made)] for number in numbers]
+    if kind == "many_objects":
+        rows = many(numbers, made)
+        array = np.empty(len(rows), object)
+        for index, row in enumerate(rows):
+            array[index] = row
+        return array.reshape(2, -1, order="CF"[len(numbers) % 2])
     if kind == "atom":
         return ATOMS[sum(numbers) % len(ATOMS)]
     if kind == "array":
@@ -188,6 +376,17 @@ def make(kind, numbers, made):
     if kind == "tuple":
         return tuple(parts)
     return {"mytuple": MyTuple(parts), "reducing": Reducing(*parts), "reducing_state": ReducingWithState(*parts)}[kind]
+
+
+def many(numbers, made):
+    """Like rows: what the first number says, as often as the second, around things that are in the graph or not."""
+    first, second, *others = [*numbers, 0, 0, 0]
+    make_row = [*ROWS.values()][(first + 41 * second) % len(ROWS)]
+    count, parts = COUNTS[second % len(COUNTS)], [made[number % len(made)] for number in others]
+    rows = [make_row(i, parts[i % len(parts)] if i % 4 == second % 4 else i) for i in range(count)]
+    if len(others) % 3 == 1:
+        rows[3] = rows[5]  # what is met again
+    return rows
 
 
 def hashable(key):
@@ -236,7 +435,8 @@ def difference(left, right):
         if is_atom(left):
             if repr(left) != repr(right):
                 return f"{path}: {left!r} and {right!r}"
-            continue
+            if not isinstance(left, REMEMBERED):
+                continue
         if id(left) in seen or id(right) in back:
             if seen.get(id(left)) != id(right):
                 return f"{path}: identity of a {type(left).__name__}"
@@ -250,12 +450,19 @@ def difference(left, right):
     return ""
 
 
+REMEMBERED = (
+    *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
+    *(decimal.Decimal, Fraction, pathlib.PurePath, uuid.UUID),
+)
+"""Values of which pickle keeps that two are one."""
+
+
 def is_atom(thing):
     return isinstance(
         thing,
         (type(None), bool, int, float, complex, str, bytes, enum.Enum, datetime.date, datetime.timedelta,
-         decimal.Decimal, pathlib.PurePath, range, slice, type, np.generic, np.dtype, type(len), type(...),
-         type(NotImplemented)),
+         datetime.time, uuid.UUID, Fraction, decimal.Decimal, pathlib.PurePath, range, slice, type, np.generic,
+         np.dtype, type(len), type(...), type(NotImplemented)),
     )  # fmt: skip
 
 
@@ -266,6 +473,8 @@ def parts_of(thing):
             enumerate(thing.ravel().tolist())
         )
     items = []
+    if isinstance(thing, (datetime.datetime, datetime.time)):
+        return [("zone", thing.tzinfo)]
     if isinstance(thing, dict):
         items = [
             part for i, pair in enumerate(thing.items()) for part in ((f"key{i}", pair[0]), (f"value{i}", pair[1]))

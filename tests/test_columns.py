@@ -1,11 +1,12 @@
 """Many like things: what comes back, who is whom, and how parts of them are read and changed."""
 
+import datetime
 import math
 import pickle
 
 import numpy as np
 import pytest
-from graphs import difference
+from graphs import ROWS, Point, difference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,49 @@ def test_parts_of_tables_are_read_and_changed(table, data):
         assert difference(pickle.loads(pickle.dumps(table[number])), loaded[number]) == ""
 
 
+WRAPPED = {
+    "list": lambda rows: rows,
+    "dict": lambda rows: {f"k{i}": row for i, row in enumerate(rows)},
+    "cells": lambda rows: [{"row": row, "i": i} for i, row in enumerate(rows)],
+    "lists": lambda rows: [[row, i] for i, row in enumerate(rows)],
+    "shared": lambda rows: [rows, rows[2:6]],
+}
+
+
+def make_rows(name, count, shared):
+    """Rows of a kind; some hold what is shared, and there may be nothing else that does."""
+    return [ROWS[name](i, shared if i % 4 == 1 else i) for i in range(count)]
+
+
+@pytest.mark.parametrize("wrap", WRAPPED)
+@pytest.mark.parametrize("name", ROWS)
+def test_like_things_of_each_kind_come_back_as_with_pickle(name, wrap):
+    for count in (8, 40, 70, 300):
+        thing = WRAPPED[wrap](make_rows(name, count, ["shared"]))
+        expected = pickle.loads(pickle.dumps(thing))
+        assert difference(expected, back(thing)) == ""
+
+
+@pytest.mark.parametrize("file", [None, "f.h5", "f.jsondir"])
+@pytest.mark.parametrize("name", ROWS)
+def test_parts_of_like_things_of_each_kind_are_read_and_changed(name, file):
+    rows = make_rows(name, 70, ["shared"])
+    with ps.open_storage(file) if file else ps.MemoryStorage() as storage:
+        storage["it"] = {"rows": rows, "array": np.array([*rows, None], object)[:-1]}
+        for part in ("rows", "array"):
+            for i in (0, 1, 33, 69):
+                assert difference(pickle.loads(pickle.dumps(rows[i])), storage.load(f"it/{part}/{i}")) == ""
+        assert [path for path, _ in storage.walk() if path.count("/") == 2][:70] == [f"it/rows/{i}" for i in range(70)]
+        storage["it/rows/33"] = rows[33] = ["changed"]
+        storage["it/rows"].append(rows[1])
+        del storage["it/rows"][0]
+        found = storage.load("it")
+    expected = pickle.loads(pickle.dumps([*rows[1:], rows[1]]))
+    assert difference(expected[:-1], found["rows"][:-1]) == ""
+    assert difference(expected[-1], found["rows"][-1]) == ""
+    assert len(found["array"]) == 70
+
+
 def test_what_something_else_holds_stays_shared():
     shared, rows = [1, 2], [{"n": i, "list": [i]} for i in range(20)]
     for row in rows[3:7]:
@@ -177,6 +221,119 @@ def test_numbers_keep_every_bit():
     values = [0.0, -0.0, math.inf, -math.inf, 5e-324, 0.1] * 20
     assert list(map(repr, back(values))) == list(map(repr, values))
     assert math.isnan(back([math.nan] * 100)[50])
+
+
+class Seeing:
+    """Sees its parts when it is made, and again in its state."""
+
+    def __init__(self, *parts):
+        self.first = parts
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+
+    @classmethod
+    def of(cls, part):
+        self = cls.__new__(cls)
+        self.parts, self.part = (part,), part
+        return self
+
+
+class SeeingAttributes(Seeing):
+    def __reduce__(self):
+        return type(self), (self.part,), {"part": self.part}
+
+
+class SeeingTuple(Seeing):
+    def __reduce__(self):
+        return type(self), self.parts, {"parts": self.parts}
+
+
+class SeeingAll(Seeing):
+    @classmethod
+    def of(cls, part):
+        self = super().of(part)
+        del self.parts
+        return self
+
+    def __reduce__(self):
+        return type(self), (self.part,), self.__dict__
+
+
+@pytest.mark.parametrize("cls", [SeeingAttributes, SeeingTuple, SeeingAll])
+def test_what_an_argument_and_a_state_share_stays_one_object(cls):
+    rows = [cls.of([i]) for i in range(20)]
+    if cls is SeeingTuple:
+        for row in rows:
+            del row.part
+    row = None
+    for found in back(rows):
+        assert found.first[0] is (found.parts[0] if cls is SeeingTuple else found.part)
+
+
+def test_keys_of_many_types_stay_keys():
+    things = {**{f"k{i}": i for i in range(70)}, **dict.fromkeys(range(70), "n"), **{(i,): [i] for i in range(70)}}
+    storage = ps.MemoryStorage()
+    storage["it"] = things
+    assert storage["it"][(3,)] == [3]
+    storage["it/k5"] = None
+    assert storage.load("it") == {**things, "k5": None}
+
+
+def test_a_dollar_among_many_keys_is_a_key():
+    things = {f"k{i}": i for i in range(70)} | {"$": 5}
+    storage = ps.MemoryStorage()
+    storage["it"] = things
+    storage["it/k3"] = "changed"
+    assert storage.load("it") == {**things, "k3": "changed"}
+
+
+def test_what_numbers_say_is_one_object_is_one_object():
+    days = [datetime.date(2024, 1, day) for day in range(1, 4)]
+    found = back({"days": days * 30, "first": days[0], "texts": ["a", "b"] * 300})
+    assert found["first"] is found["days"][0] is found["days"][87]
+    storage = ps.MemoryStorage()
+    storage["it"] = days * 30
+    storage["it/5"] = None
+    found = storage.load("it")
+    assert found[0] is found[87]
+
+
+class Odd(datetime.tzinfo):
+    def __reduce__(self):
+        raise TypeError("no")
+
+
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        (lambda bad: [Point(i, bad if i == 40 else [i]) for i in range(70)], "40/y/0"),
+        (lambda bad: [{"a": i, "b": bad if i == 40 else [i]} if i % 3 else {"a": i} for i in range(70)], "40/b/0"),
+        (lambda bad: [[None, bad if i == 40 else [i]][i % 2 == 0] for i in range(70)], "40/0"),
+        (lambda bad: [{f"k{i}": bad if i == 40 else [i]} for i in range(70)], "40/k40/0"),
+        (lambda bad: [frozenset([i, bad[0] if i == 40 else "a"]) for i in range(70)], "40/"),
+        (lambda bad: [ROWS["frozen_slotted"](bad if i == 40 else [i], i) for i in range(70)], "40/"),
+        (lambda bad: [ROWS["slotted"](i, bad if i == 40 else [i]) for i in range(70)], "40/left/0"),
+        (lambda bad: [ROWS["reducing"](i, bad if i == 40 else [i]) for i in range(70)], "40/~args/1/0/0"),
+        (lambda bad: [ROWS["copied_state"](i, bad if i == 40 else [i]) for i in range(70)], "40/y/0"),
+        (lambda bad: np.array([*[[i] for i in range(70)], bad, None], object)[:71], "70/0"),
+    ],
+)
+def test_a_refusal_in_a_column_says_where(make, path):
+    with pytest.raises(ps.NotStorableError, match=rf"it/{path}.*of type builtins\.generator"):
+        ps.MemoryStorage()["it"] = make([(i for i in "")])
+
+
+def test_a_refused_zone_and_a_refused_class_are_those_of_the_first_row():
+    zone = Odd()
+    with pytest.raises(ps.NotStorableError, match=r"it/0/0/t of type .*Odd"):
+        ps.MemoryStorage()["it"] = [[{"t": datetime.datetime(2024, 1, 1 + i, tzinfo=zone)}] for i in range(9)]
+
+    class Local:
+        pass
+
+    with pytest.raises(ps.NotStorableError, match=r"it/0/0"):
+        ps.MemoryStorage(cloudpickle_fallback=False)["it"] = [[Local()] for _ in range(9)]
 
 
 def test_a_refusal_in_a_column_names_the_row_and_the_key():

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import pyiron_storage as ps
+from pyiron_storage.records.columns.kind import COLUMN_KINDS
 from pyiron_storage.records.rule import REGISTRY
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
@@ -32,6 +33,11 @@ WITHOUT_EXAMPLE = {"arrow"}
 RULES_OF_VALUES = {"float", "int", "str", "complex", "bytes", "bytearray", "array", "scalar", "dtype"}
 RULES_OF_VALUES |= {"column", "dict", "tuple", "set", "frozenset", "parts"}
 """Rules for which the reader of the page gives the very value."""
+
+
+COLUMNS_OF_VALUES = {"constant", "number", "text", "complex", "scalar", "bytes", "bytearray", "list", "tuple", "set"}
+COLUMNS_OF_VALUES |= {"frozenset", "dict", "map", "array", "mixed", "coded", "nodes"}
+"""Kinds of columns for which it does, if it does for what they hold."""
 
 
 def block(info):
@@ -127,17 +133,22 @@ def test_example_is_what_is_written(code, changes, shown, suffix, example, tmp_p
     assert list(map(comparable, lines)) == list(map(comparable, shown))
 
 
-def names_of_rules(node):
-    """Every name behind "$" in a node."""
+def names_in(node, key):
+    """Every name behind "$", or another key, in a node."""
     if isinstance(node, dict):
-        found = {node["$"]} if isinstance(node.get("$"), str) else set()
-        return found.union(*map(names_of_rules, node.values()))
-    return set().union(*map(names_of_rules, node)) if isinstance(node, list) else set()
+        found = {node[key]} if isinstance(node.get(key), str) else set()
+        return found.union(*(names_in(inner, key) for inner in node.values()))
+    return set().union(*(names_in(inner, key) for inner in node)) if isinstance(node, list) else set()
 
 
-def rules_of(shown):
+def rules_of(shown, key="$"):
     """Every name behind "$" in some lines."""
-    return set().union(*(names_of_rules(json.loads(line)) for line in shown if line not in ("", "...")))
+    return set().union(*(names_in(json.loads(line), key) for line in shown if line not in ("", "...")))
+
+
+def columns_of(shown):
+    """Every kind of column in some lines."""
+    return rules_of([line for line in shown if '"$":"column"' in line], "of")
 
 
 def test_every_rule_has_an_example_and_a_heading():
@@ -146,6 +157,15 @@ def test_every_rule_has_an_example_and_a_heading():
     assert rules_of([line for example in EXAMPLES for line in example.values[2]]) == expected - WITHOUT_EXAMPLE
     headings = re.findall(r"^### (.+)$", PAGE, re.MULTILINE)
     assert {name for heading in headings for name in heading.split(", ")} | {"parts"} >= expected
+
+
+def test_every_kind_of_column_has_an_example_and_is_explained():
+    built_in = {
+        kind for kind, one in COLUMN_KINDS.by_name.items() if type(one).__module__.startswith("pyiron_storage.")
+    }
+    assert columns_of([line for example in EXAMPLES for line in example.values[2]]) == built_in
+    explained = PAGE.partition("### column\n")[2].partition("```")[0]
+    assert {kind for kind in built_in if f"`{kind}`" not in explained} == set()
 
 
 def test_files_are_what_the_page_shows(tmp_path, monkeypatch):
@@ -254,7 +274,8 @@ def test_reader_gives_back_the_examples(suffix, example, tmp_path):
             storage[f"{number}"] = value
     compared = 0
     for param, found, value in zip(EXAMPLES, read_alone(file, map(str, range(len(values)))), values, strict=True):
-        if rules_of(param.values[2]) <= RULES_OF_VALUES:
+        shown = param.values[2]
+        if rules_of(shown) <= RULES_OF_VALUES and columns_of(shown) <= COLUMNS_OF_VALUES:
             assert same(found, value), value
             compared += 1
     assert compared > 20
@@ -304,6 +325,68 @@ def test_reader_finds_names_that_a_file_cannot_have(suffix, tmp_path):
                 "nodes": {"edges": [3.6], "history": {"$": "group", "nodes": {"steps": [1, 2]}}},
             },
         ),
+        (
+            "[Point(n, n / 2) for n in range(9)]",
+            [{"$": "object", "type": "example:Point", "state": {"x": n, "y": n / 2}} for n in range(9)],
+        ),
+        (
+            "[Pair(n, None) for n in range(9)]",
+            [
+                {"$": "object", "type": "example:Pair", "state": None, "slots": {"left": n, "right": None}}
+                for n in range(9)
+            ],
+        ),
+        (
+            "[Species(n, 0) for n in range(9)]",
+            [
+                {"$": "namedtuple", "type": "example:Species", "fields": ["symbol", "charge"], "items": [n, 0]}
+                for n in range(9)
+            ],
+        ),
+        (
+            "[Interval(n, 0) for n in range(9)]",
+            [{"$": "call", "type": "example:Interval", "args": [n, 0]} for n in range(9)],
+        ),
+        (
+            "[Celsius(n) for n in range(9)]",
+            [{"$": "new", "type": "example:Celsius", "args": [float(n)]} for n in range(9)],
+        ),
+        (
+            "[datetime.date(2024, 5, 1 + n) for n in range(9)]",
+            [{"$": "date", "text": f"2024-05-{n + 1:02}"} for n in range(9)],
+        ),
+        (
+            "[datetime.time(n, tzinfo=datetime.timezone.utc) for n in range(9)]",
+            [
+                {
+                    "$": "time",
+                    "text": f"0{n}:00:00",
+                    "zone": {
+                        "$": "call",
+                        "type": "datetime:timezone",
+                        "args": [{"$": "timedelta", "days": 0, "seconds": 0, "microseconds": 0}],
+                    },
+                }
+                for n in range(9)
+            ],
+        ),
+        (
+            "[datetime.timedelta(n) for n in range(9)]",
+            [{"$": "timedelta", "days": n, "seconds": 0, "microseconds": 0} for n in range(9)],
+        ),
+        ("[decimal.Decimal(n) / 2 for n in range(9)]", [{"$": "decimal", "text": f"{n / 2:g}"} for n in range(9)]),
+        (
+            "[fractions.Fraction(n, 11) for n in range(1, 10)]",
+            [{"$": "fraction", "items": [n, 11]} for n in range(1, 10)],
+        ),
+        (
+            '[pathlib.PurePosixPath(f"a{n}") for n in range(9)]',
+            [{"$": "path", "class": "PurePosixPath", "text": f"a{n}"} for n in range(9)],
+        ),
+        (
+            "[uuid.UUID(int=n) for n in range(9)]",
+            [{"$": "uuid", "text": f"00000000-0000-0000-0000-00000000000{n}"} for n in range(9)],
+        ),
         ('[pickle.PickleBuffer(b"a"), pickle.PickleBuffer(bytearray(b"b"))]', [b"a", bytearray(b"b")]),
     ],
 )
@@ -349,10 +432,20 @@ def nested(point):
         "names": [f"atom {number} of süß" for number in range(5_500)],
         "rows": tuple({"number": number, "x": number / 3} for number in range(5_500)),
         "by name": {f"key {number}": [number] for number in range(5_500)},
+        "dtypes": [np.dtype(f"S{number}") for number in range(1, 5_000)],
+        "dtypes by name": {f"key {number}": np.dtype(f"S{number}") for number in range(1, 5_000)},
+        "tuple of dtypes": tuple(np.dtype(f"U{number}") for number in range(1, 5_000)),
         "mixed": [number if number % 2 else f"text {number}" for number in range(8_000)],
         "mixed by name": {f"key {number}": [number] if number % 2 else None for number in range(5_500)},
         "records": [{"n": n, "x": n / 7, "s": f"süß\n{n}", "l": [n] * (n % 3), "a": np.ones(2) * n} for n in range(99)],
         "pairs": [(n, "x", None) for n in range(50)],
+        "optional": [{"n": n} | ({"x": [n]} if n % 3 else {}) for n in range(99)],
+        "counts": [{f"key {n + m}": m for m in range(n % 4)} for n in range(99)],
+        "sets of many": [{n, -n} for n in range(99)] + [frozenset([n]) for n in range(99)],
+        "many bytes": [bytes(n % 3 * 2) for n in range(99)] + [bytearray([n]) for n in range(99)],
+        "many scalars": [np.int16(n) for n in range(99)] + [1j * n for n in range(99)],
+        "many repeats": ["a", "süß", "a\n"] * 99,
+        "many objects": np.array([[n] if n % 2 else f"{n}" for n in range(98)], object).reshape(7, -1),
         "by number": {number: [number] for number in range(5_500)},
     }
 

@@ -19,7 +19,7 @@ PAIRS: Final = ("pairs",)
 """Fields that hold an array of ``[key, value]``, both nodes."""
 SINGLE: Final = ("nodes", "state", "slots", "kwargs", "function", "setter", "value", "zone", "table")
 """Fields that hold one node."""
-COLUMNS: Final = ("columns", "flat", "lengths", "rows", "codes", "values")
+COLUMNS: Final = ("columns", "flat", "lengths", "rows", "codes", "values", "states")
 """Fields that hold a column or an array of columns."""
 OWN: Final = ("state", "nodes", "items", "pairs")
 """Fields whose parts are reached by their own names in a path."""

@@ -7,7 +7,8 @@ reference count proves, so that no memo is needed and identity is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pyiron_storage.errors import DamagedRecordError
@@ -28,6 +29,9 @@ def encode_column(values: list[Any], held: int, encoder: Encoder, prepared: Prep
         encoder.depth += 1
         try:
             fields = prepared.kind.encode(prepared.values, held, encoder)
+        except Refusal as refusal:
+            refusal.parts = refusal.parts or ["0"]  # of the class, which the first row has
+            raise
         finally:
             encoder.depth -= 1
         if fields is not None:
@@ -74,12 +78,19 @@ def encode_columns(cells: Iterable[tuple[str, list[Any]]], encoder: Encoder) -> 
     columns = []
     for key, values in cells:
         encoder.hint = key
-        try:
+        with within(key):
             columns.append(encode_column(values, HELD_BY_LIST + 1, encoder))
-        except Refusal as refusal:
-            refusal.parts.insert(-1, key)  # behind the number of the row, which comes last
-            raise
     return columns
+
+
+@contextmanager
+def within(*parts: str) -> Iterator[None]:
+    """Say under which parts of a row, the innermost first, something stands in a column that is refused."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.parts[-1:-1] = parts  # behind the number of the row, which comes last
+        raise
 
 
 def decode_column(node: Node, decoder: Decoder) -> list[Any]:
@@ -96,6 +107,12 @@ def column_kind(node: Node, record: Record) -> ColumnKind:
     if kind is None or type(node.get("count")) is not int:
         raise DamagedRecordError(f"{record.place}: {str(node)[:80]} is no column that this release knows.")
     return kind
+
+
+def entry(node: Node, index: int, record: Record) -> Node:
+    """Return the ordinary node of one entry of a column, from 0."""
+    (found,) = column_kind(node, record).entries(node, index, index + 1, record)
+    return found
 
 
 def expanded(node: Node, record: Record) -> list[Node]:

@@ -30,6 +30,11 @@ def entry_place(column: Place, index: int, opener: Opener) -> Place:
     return place
 
 
+def cell_place(column: Place, index: int) -> Place:
+    """The place of one entry of a column that has to stay a column."""
+    return entry_place(column, index, partial(_open_cells, column))
+
+
 class _PutBack:
     """Puts the node that shows an entry back into the column, whenever something in it was changed."""
 
@@ -143,7 +148,7 @@ class ColumnDictParts(DictParts):
             return super().find(part)
         keys, values = self._columns()
         index = column_kind(keys.node, keys.record).index(keys.node, part, keys.record)
-        return entry_place(values, index, partial(_open_cells, values))
+        return cell_place(values, index)
 
     def put_key(self, part: str, key: Node, node: Node) -> None:
         if self._is_closed() and not self._replace(part, node):

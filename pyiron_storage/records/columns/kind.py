@@ -7,6 +7,7 @@ back: all of them at once, or as the ordinary node of one entry, to be looked at
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from operator import countOf
 from typing import TYPE_CHECKING, Any, Final
@@ -29,11 +30,15 @@ HELD_BY_LIST: Final = next(count_holders([object()]))
 """The reference count of a thing that only one list holds."""
 
 
+exhaust: Final = deque[None](maxlen=0).extend
+"""Run an iterator to its end, in C."""
+
+
 class ColumnKind:
     """How many values of one type are one node.
 
-    A subclass sets `name` and overrides `encode`, `decode` and `entries`; `put`
-    where one entry can be changed without the others.
+    A subclass sets `name` and overrides `encode`, `decode` and either `entries`, or
+    `expand` and `entry`; `put` where one entry can be changed without the others.
     """
 
     name: str = ""
@@ -74,7 +79,11 @@ class ColumnKind:
 
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         """Return the ordinary nodes of some entries, without making the others."""
-        raise NotImplementedError
+        return [self.entry(node, start, record)] if stop - start == 1 else self.expand(node, record)[start:stop]
+
+    def entry(self, node: Node, index: int, record: Record) -> Node:
+        """Return the ordinary node of one entry."""
+        return self.expand(node, record)[index]
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         """Return the ordinary nodes that the column stands for."""

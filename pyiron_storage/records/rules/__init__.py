@@ -7,6 +7,7 @@ from pyiron_storage.records.rules import arrays
 from pyiron_storage.records.rules import instances
 from pyiron_storage.records.rules import standard
 from pyiron_storage.records.rules import tables
+from pyiron_storage.records.rules import object_arrays
 from pyiron_storage.records.rules import pandas_objects
 from pyiron_storage.records.rules import sparse_matrices
 
@@ -14,6 +15,7 @@ __all__ = [
     "arrays",
     "containers",
     "instances",
+    "object_arrays",
     "objects",
     "pandas_objects",
     "sparse_matrices",

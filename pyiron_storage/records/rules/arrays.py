@@ -134,12 +134,12 @@ class ArrayRule(Rule):
             reduce_rule.fill_node(obj, node, encoder)
             return
         node.update({"dtype": dtype, "shape": list(obj.shape)})
-        fortran = obj.flags.f_contiguous and not obj.flags.c_contiguous
+        fortran = is_fortran(obj)
         if fortran:
             node["order"] = "F"
         if obj.dtype == object:
             node["items"] = []
-            fill_items(node["items"], obj.ravel("F" if fortran else "C").tolist(), encoder)
+            fill_items(node["items"], in_order(obj).tolist(), encoder)
         else:
             put_bytes(node, obj.T if fortran else np.ascontiguousarray(obj).reshape(obj.shape), encoder)
 
@@ -157,13 +157,17 @@ class ArrayRule(Rule):
         shape = self._shape(node, decoder)
         fortran = node.get("order") == "F"
         if node["dtype"] == "|O":
-            if math.prod(shape) != len(decoder.array(node["items"])):
+            if math.prod(shape) != self.count(node, decoder):
                 raise DamagedRecordError(f"{decoder.record.place}: an array of shape {shape} has too few items.")
             return np.empty(shape, object, order="F" if fortran else "C")
         array = take_bytes(
             node, decoder, read_dtype(node["dtype"], decoder.record.place), shape[::-1] if fortran else shape
         )
         return array.T if fortran else array
+
+    def count(self, node: Node, decoder: Decoder) -> int:
+        """How many objects an array of objects has."""
+        return len(decoder.array(node["items"]))
 
     def _shape(self, node: Node, decoder: Decoder) -> tuple[int, ...]:
         shape = node.get("shape")
@@ -173,9 +177,19 @@ class ArrayRule(Rule):
 
     def fill(self, shell: Array, node: Node, decoder: Decoder) -> None:
         if node["dtype"] == "|O":
-            flat = shell.T.reshape(-1) if node.get("order") == "F" else shell.reshape(-1)
+            flat = in_order(shell)
             for index, item in enumerate(decoder.array(node["items"])):
                 flat[index] = decoder.decode(item)
+
+
+def is_fortran(array: Array) -> bool:
+    """Whether the elements stand in Fortran order."""
+    return array.flags.f_contiguous and not array.flags.c_contiguous
+
+
+def in_order(array: Array) -> Array:
+    """The elements in the order in which they stand: a view where the array is contiguous."""
+    return array.ravel("F" if is_fortran(array) else "C")
 
 
 class ScalarRule(Rule):
@@ -188,10 +202,7 @@ class ScalarRule(Rule):
         dtype = dtype_node(obj.dtype)
         if dtype is None or type(obj) is not obj.dtype.type:
             return reduce_rule.encode(obj, encoder)
-        number = obj.item() if obj.dtype.kind in "biuf" and obj.dtype.itemsize <= 8 else None
-        if number is not None and math.isfinite(number):
-            return {"$": "scalar", "dtype": dtype, "number": number}
-        return {"$": "scalar", "dtype": dtype, "hex": obj.tobytes().hex()}
+        return scalar_node(obj, dtype)
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         dtype = read_dtype(node["dtype"], decoder.record.place)
@@ -204,6 +215,14 @@ class ScalarRule(Rule):
 
 
 _UTF32: Final = {"<": "utf-32-le", ">": "utf-32-be", "=": f"utf-32-{sys.byteorder[0]}e"}
+
+
+def scalar_node(obj: Any, dtype: Node) -> Node:
+    """Return the node of a numpy scalar, of which `dtype` is the node of its dtype."""
+    number = obj.item() if obj.dtype.kind in "biuf" and obj.dtype.itemsize <= 8 else None
+    if number is not None and math.isfinite(number):
+        return {"$": "scalar", "dtype": dtype, "number": number}
+    return {"$": "scalar", "dtype": dtype, "hex": obj.tobytes().hex()}
 
 
 class DtypeRule(Rule):

@@ -14,7 +14,7 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY, Rule
-from pyiron_storage.records.rules.objects import ObjectRule, is_plain
+from pyiron_storage.records.rules.objects import ObjectRule, is_plain, slot_names
 from pyiron_storage.records.tables import look_for_tables
 
 
@@ -36,7 +36,7 @@ class TableRule(Rule):
 
     def takes(self, cls: type, obj: Any) -> bool:
         """Whether instances of a class can be rows: they are their ``__dict__`` and nothing else."""
-        return is_row_class(cls, obj)
+        return is_row_class(cls, obj) and not hasattr(cls, "__setstate__")
 
     def fill_node(self, rows: list[Any], node: Node, encoder: Encoder) -> None:
         kind = COLUMN_KINDS.by_name["object"]
@@ -75,8 +75,7 @@ def is_row_class(cls: type, obj: Any) -> bool:
     return (
         REGISTRY.find(cls) is INSTANCES
         and is_plain(cls, obj)
-        and not hasattr(cls, "__setstate__")
-        and not any("__slots__" in vars(base) for base in cls.__mro__[:-1])
+        and not slot_names(cls)
         and type(getattr(obj, "__dict__", None)) is dict
     )
 

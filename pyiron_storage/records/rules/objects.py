@@ -58,7 +58,7 @@ class ObjectRule(Rule):
             node.update({"$": "object", "type": type_number(cls, encoder)})
             _fill_attributes(obj, node, encoder)
         else:
-            _fill_reduced(obj, node, _reduce(obj, encoder), encoder)
+            fill_reduced(obj, node, reduce(obj, encoder), encoder)
 
     def parts(self, place: Place) -> Parts:
         return AttributeParts(place)
@@ -139,6 +139,12 @@ def is_plain(cls: type, obj: Any) -> bool:
     )
 
 
+def slot_names(cls: type) -> list[str]:
+    """The names of the slots of a class, as pickle finds them."""
+    names: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]
+    return names
+
+
 def _reduces_plainly(obj: Any) -> bool:
     """Whether the default reduction works: it refuses classes in C that do not say what their state is."""
     try:
@@ -166,7 +172,8 @@ def _attributes(state: dict[Any, Any], encoder: Encoder) -> Node:
     return node
 
 
-def _reduce(obj: Any, encoder: Encoder) -> Any:
+def reduce(obj: Any, encoder: Encoder) -> Any:
+    """Return what an object reduces to by the pickle protocol: a str, or a tuple of 2 to 6."""
     reducer = copyreg.dispatch_table.get(type(obj))
     try:
         reduced = reducer(obj) if reducer else obj.__reduce_ex__(PROTOCOL)
@@ -182,7 +189,8 @@ def _reduce(obj: Any, encoder: Encoder) -> Any:
     return reduced
 
 
-def _fill_reduced(obj: Any, node: Node, reduced: Any, encoder: Encoder) -> None:
+def fill_reduced(obj: Any, node: Node, reduced: Any, encoder: Encoder) -> None:
+    """Put into the node of an object what it reduces to."""
     if isinstance(reduced, str):
         node.clear()
         node.update({"$": "import", "type": type_number(obj, encoder, reduced)})

@@ -101,7 +101,21 @@ def _reserved(name: str) -> ReservedPart:
 
 def _holds_objects(node: Node) -> bool:
     """Whether the node of an array has more than plain values among its items."""
-    return type(node) is dict and not {dict, list}.isdisjoint(map(type, node.get("items", ())))
+    return type(node) is dict and (_has_containers(node) or (node.get("$") == "array" and _holds_columns(node)))
+
+
+def _holds_columns(node: Node) -> bool:
+    """Whether a column inside a node has more than plain values."""
+    columns = [*node.get("columns", ()), *([node["values"]] if node.get("of") == "repeated" else [])]
+    return any(c["of"] not in _OF_VALUES or _has_containers(c) or _holds_columns(c) for c in columns)
+
+
+def _has_containers(node: Node) -> bool:
+    return not {dict, list}.isdisjoint(map(type, node.get("items", ())))
+
+
+_OF_VALUES: Final = ("constant", "number", "text", "mixed", "repeated", "nodes")
+"""Kinds of columns that are plain values where their items and columns are."""
 
 
 def decoded_pieces(node: Node, decoder: Decoder) -> Pieces:
@@ -357,7 +371,7 @@ def _texts(values: Place) -> Iterator[str]:
     rule = rule_of(values).name
     if rule == "strings":
         values = ObjectParts(_pieces_of(values)).find("values").follow()
-    elif rule != "array" or "items" not in values.node:
+    elif rule != "array" or values.node["dtype"] != "|O":
         return iter(())
     return (key_part(place.record, place.follow().node) for _, place in parts_of(values).places())
 

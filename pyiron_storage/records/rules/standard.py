@@ -241,7 +241,7 @@ class NamedtupleRule(Rule):
         return {"$": self.name, "items": []}
 
     def fill_node(self, obj: Any, node: Node, encoder: Encoder) -> None:
-        if not _is_plain_namedtuple(type(obj)) or getattr(obj, "__dict__", None):
+        if not is_plain_namedtuple(type(obj)) or getattr(obj, "__dict__", None):
             by_protocol.fill_node(obj, node, encoder)
             return
         node.update({"type": type_number(type(obj), encoder), "fields": list(obj._fields)})
@@ -259,7 +259,7 @@ def _is_namedtuple(cls: type) -> bool:
     return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
 
 
-def _is_plain_namedtuple(cls: Any) -> bool:
+def is_plain_namedtuple(cls: Any) -> bool:
     """Whether a class is made from its items alone, without hooks of its own."""
     return (
         cls.__reduce_ex__ is _TUPLE.__reduce_ex__

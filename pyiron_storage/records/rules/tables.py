@@ -91,7 +91,7 @@ class LongDictRule(DictRule):
         if len(obj) >= SCALARS:
             keys, values = list(obj), list(obj.values())
             prepared = [prepare_column(column, HELD_BY_LIST + 1, encoder) for column in (values, keys)]
-            if None not in prepared and type(keys[0]) is str:
+            if None not in prepared and set(map(type, keys)) == {str} and "$" not in obj:
                 columns = map(encode_column, (keys, values), repeat(HELD_BY_LIST + 1), repeat(encoder), prepared[::-1])
                 node.update({"$": "dict", "columns": list(columns)})
                 return

@@ -51,7 +51,7 @@ class FloatRule(Rule):
     kind = "value"
 
     def encode(self, obj: float, encoder: Encoder) -> Node:
-        return obj if math.isfinite(obj) else {"$": "float", "text": repr(obj)}
+        return float_node(obj)
 
     def decode(self, node: Node, decoder: Decoder) -> float:
         return float(node["text"])
@@ -77,7 +77,7 @@ class ComplexRule(Rule):
     kind = "value"
 
     def encode(self, obj: complex, encoder: Encoder) -> Node:
-        return {"$": "complex", "real": encoder.encode(obj.real), "imag": encoder.encode(obj.imag)}
+        return complex_node(obj)
 
     def decode(self, node: Node, decoder: Decoder) -> complex:
         return complex(decoder.decode(node["real"]), decoder.decode(node["imag"]))
@@ -106,6 +106,16 @@ class BytearrayRule(BytesRule):
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         return self.shell(node, decoder)
+
+
+def float_node(value: float) -> Node:
+    """The node of a float."""
+    return value if math.isfinite(value) else {"$": "float", "text": repr(value)}
+
+
+def complex_node(value: complex) -> Node:
+    """The node of a complex number."""
+    return {"$": "complex", "real": float_node(value.real), "imag": float_node(value.imag)}
 
 
 def is_text(value: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded
@@ -14,6 +15,7 @@ from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
+from pyiron_storage.records.rules.objects import slot_names
 from pyiron_storage.records.rules.values import PLAIN
 
 MOST_GROUPS: Final = 16
@@ -95,4 +97,10 @@ def _keys(values: list[Any], types: list[type], different: set[type], encoder: E
 
 
 def _key(value: Any) -> Hashable:
-    return tuple(value) if type(value) is dict else (type(value), tuple(getattr(value, "__dict__", ())))
+    if type(value) is dict:
+        return tuple(value)
+    return (
+        type(value),
+        tuple(getattr(value, "__dict__", ())),
+        tuple(map(hasattr, repeat(value), slot_names(type(value)))),
+    )

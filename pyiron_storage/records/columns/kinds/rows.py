@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 from operator import attrgetter, countOf, itemgetter, setitem
@@ -12,13 +11,13 @@ from typing import Any, Final, NamedTuple
 
 from pyiron_storage.records.columns.column import column_kind, decode_column, encode_columns
 from pyiron_storage.records.columns.entries import put_cell
-from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, exhaust
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.instances import is_row_class
-from pyiron_storage.records.rules.objects import type_number
+from pyiron_storage.records.rules.objects import set_state, type_number
 from pyiron_storage.records.rules.values import is_text
 
 MOST_IN_DISPLAY: Final = 100
@@ -82,11 +81,10 @@ class InstanceColumn(DictColumn):
     name = "object"
 
     def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Rows | None:
-        if ColumnKind.prepare(self, values, held, encoder) is None or not encoder.rows.keys().isdisjoint(
-            map(id, values)
-        ):
+        misses_its_state = hasattr(values[0], "__setstate__") and not values[0].__dict__
+        if misses_its_state or ColumnKind.prepare(self, values, held, encoder) is None:
             return None
-        return self.prepare_table(values)
+        return self.prepare_table(values) if encoder.rows.keys().isdisjoint(map(id, values)) else None
 
     def prepare_table(self, values: list[Any]) -> Rows | None:
         return as_rows(values, list(map(attrgetter("__dict__"), values)))
@@ -98,7 +96,10 @@ class InstanceColumn(DictColumn):
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         rows = self.shells(node, decoder)
-        self.fill(rows, node, decoder)
+        if rows and hasattr(rows[0], "__setstate__"):
+            exhaust(map(set_state, rows, super().decode(node, decoder)))
+        else:
+            self.fill(rows, node, decoder)
         return rows
 
     def shells(self, node: Node, decoder: Decoder) -> list[Any]:
@@ -108,7 +109,9 @@ class InstanceColumn(DictColumn):
     def fill(self, rows: list[Any], node: Node, decoder: Decoder) -> None:
         for key, values in decode_columns(node, decoder):
             if sets_freely(type(rows[0]), key):
-                exhaust(map(setattr, rows, repeat(key), values))  # keeps the attributes in their compact form
+                exhaust(
+                    map(_setter(type(rows[0])), rows, repeat(key), values)
+                )  # keeps the attributes in their compact form
             else:
                 exhaust(map(setitem, map(attrgetter("__dict__"), rows), repeat(key), values))
 
@@ -132,12 +135,15 @@ def _dict_display(count: int) -> Any:
 
 def sets_freely(cls: type, attribute: str) -> bool:
     """Whether setting an attribute puts it into the ``__dict__`` and does nothing else."""
-    base: Any = object
-    return cls.__setattr__ is base.__setattr__ and not hasattr(type(getattr(cls, attribute, None)), "__set__")
+    return not hasattr(type(getattr(cls, attribute, None)), "__set__")
 
 
-exhaust: Final = deque[None](maxlen=0).extend
-"""Run an iterator to its end, in C."""
+def _setter(cls: type) -> Any:
+    """What sets an attribute without the class's own method."""
+    return setattr if cls.__setattr__ is _BASE.__setattr__ else _BASE.__setattr__
+
+
+_BASE: Any = object
 
 
 def decode_columns(node: Node, decoder: Decoder) -> Iterator[tuple[str, list[Any]]]:

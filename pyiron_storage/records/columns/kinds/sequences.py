@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final
@@ -32,7 +32,7 @@ LONGEST_RECORD: Final = 32
 class SequenceColumn(ColumnKind):
     """``{"of":"list","lengths":...,"flat":...}``, or ``columns``, where rows are like records."""
 
-    def __init__(self, make: type[list[Any]] | type[tuple[Any, ...]]) -> None:
+    def __init__(self, make: type[Collection[Any]]) -> None:
         self.name = make.__name__
         self._make: Any = make
 
@@ -108,11 +108,12 @@ def _flat(flat: list[Any], lengths: list[int], encoder: Encoder, prepared: Prepa
     try:
         return encode_column(flat, HELD_BY_LIST + 1, encoder, prepared)
     except Refusal as refusal:
-        refusal.parts[-1:] = _row_and_entry(int(refusal.parts[-1]), lengths)
+        refusal.parts[-1:] = row_and_entry(int(refusal.parts[-1]), lengths)
         raise
 
 
-def _row_and_entry(index: int, lengths: list[int]) -> list[str]:
+def row_and_entry(index: int, lengths: list[int]) -> list[str]:
+    """The parts of a path, the last first, to what stands at an index of the flat column."""
     row = 0
     while index >= lengths[row]:
         index -= lengths[row]

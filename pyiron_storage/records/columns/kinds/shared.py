@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import enum
 from itertools import repeat
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded, prepare_column
-from pyiron_storage.records.columns.kind import ColumnKind
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import constant
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
-from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES, TABLE
+from pyiron_storage.records.rules.standard import EnumRule
 from pyiron_storage.records.rules.values import PLAIN
 from pyiron_storage.records.tables import look_for_tables
 
@@ -60,10 +62,10 @@ class RepeatedColumn(ColumnKind):
     def encode(self, prepared: tuple[list[int], dict[int, Any]], held: int, encoder: Encoder) -> dict[str, Node]:
         numbers, different = prepared
         values = list(different.values())
+        column = _shared_column(values, numbers, encoder)
         if len(values) == 1:
-            return constant(encoder.shared(values[0]))
+            return constant(column["items"][0])
         codes = dict(zip(different, range(len(different)), strict=True))
-        column = _shared_column(values, encoder)
         return {
             "of": "repeated",
             "values": column,
@@ -79,10 +81,51 @@ class RepeatedColumn(ColumnKind):
         return [values[code] for code in column_kind(node["codes"], record).entries(node["codes"], start, stop, record)]
 
 
-def _shared_column(values: list[Any], encoder: Encoder) -> Node:
+class EnumColumn(RepeatedColumn):
+    """Members of an enum: each is one object, however often it comes."""
+
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> tuple[list[int], dict[int, Any]] | None:
+        if ColumnKind.prepare(self, values, held, encoder) is None:
+            return None
+        numbers = list(map(id, values))
+        return numbers, dict(zip(numbers, values, strict=True))
+
+    has_identity = False
+
+
+def encode_repeated_texts(texts: list[str], encoder: Encoder) -> dict[str, Node] | None:
+    """Return the fields of a column of texts where few stand many times, else None."""
+    if len(texts) < SAMPLE or len(set(texts[:SAMPLE])) > SAMPLE // 8:
+        return None
+    different = list(dict.fromkeys(texts))
+    if len(different) > len(texts) // 8:
+        return None
+    codes = dict(zip(different, range(len(different)), strict=True))
+    column = encode_column(different, 0, encoder)
+    return {"of": "repeated", "values": column, "codes": encode_column(list(map(codes.__getitem__, texts)), 0, encoder)}
+
+
+SAMPLE: Final = 256
+"""So many texts are looked at before all are."""
+
+
+def _shared_column(values: list[Any], numbers: list[int], encoder: Encoder) -> Node:
     """The column of different things, each of which is referred to several times."""
     prepared = prepare_column(values, 0, encoder)
     if prepared is not None:
         return encode_column(values, 0, encoder, prepared)
-    nodes = list(map(encoder.shared, values))
+    nodes: list[Node] = []
+    try:
+        for value in values:
+            nodes.append(encoder.shared(value))  # noqa: PERF401  their number says which one was refused
+    except Refusal as refusal:
+        refusal.parts.append(str(numbers.index(id(values[len(nodes)]))))
+        raise
     return {"$": "column", "count": len(values), "of": "nodes", "items": nodes}
+
+
+def _is_member(cls: type, value: Any) -> bool:
+    return issubclass(cls, enum.Enum) and type(REGISTRY.find(cls)) is EnumRule
+
+
+COLUMN_KINDS.add(EnumColumn(), predicate=_is_member)

@@ -9,6 +9,7 @@ import numpy as np
 from pyiron_storage.records.columns.column import decode_lengths, encode_lengths
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, constant, stored_bytes
+from pyiron_storage.records.columns.kinds.shared import encode_repeated_texts
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
@@ -37,6 +38,9 @@ class TextColumn(ColumnKind):
         first = values[0]
         if first == values[-1] and len(first) < LONGEST_CONSTANT and values.count(first) == len(values):
             return constant(first)
+        coded = encode_repeated_texts(values, encoder)
+        if coded is not None:
+            return coded
         node: dict[str, Node] = {"of": "text"}
         if joined.count(b"\n") != len(values) - 1:
             joined = "".join(values).encode()

@@ -1,0 +1,77 @@
+"""Columns of named tuples: one column for each field."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from operator import attrgetter, countOf, itemgetter
+from typing import Any
+
+from pyiron_storage.records.columns.column import encode_columns, entry, expanded
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kinds.rows import decode_rows
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.rule import REGISTRY
+from pyiron_storage.records.rules.objects import type_number
+from pyiron_storage.records.rules.standard import NamedtupleRule, is_plain_namedtuple
+
+
+class NamedtupleColumn(ColumnKind):
+    """``{"of":"namedtuple","type":n,"fields":[...],"columns":[...]}``."""
+
+    name = "namedtuple"
+
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> list[Any] | None:
+        rows: list[Any] | None = super().prepare(values, held, encoder)
+        if rows is None or countOf(map(len, rows), len(rows[0]._fields)) != len(rows):
+            return None
+        if hasattr(rows[0], "__dict__") and any(map(attrgetter("__dict__"), rows)):
+            return None
+        return rows
+
+    def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node]:
+        fields = list(rows[0]._fields)
+        cells = ((name, list(map(itemgetter(number), rows))) for number, name in enumerate(fields))
+        columns = encode_columns(cells, encoder)
+        return {"of": self.name, "type": type_number(type(rows[0]), encoder), "fields": fields, "columns": columns}
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        cls, rows = decoder.type(node["type"]), decode_rows(node, decoder)
+        if _is_generated(cls) and len(cls._fields) == len(node["fields"]):
+            return list(map(_TUPLE.__new__, repeat(cls, node["count"]), rows))  # what the generated function does
+        return [cls.__new__(cls, *row) for row in rows]
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        columns = [expanded(column, record) for column in node["columns"]]
+        rows = zip(*columns, strict=True) if columns else repeat((), node["count"])
+        return [_row(node, list(row)) for row in rows]
+
+    def entry(self, node: Node, index: int, record: Record) -> Node:
+        return _row(node, [entry(column, index, record) for column in node["columns"]])
+
+
+def _row(node: Node, items: list[Node]) -> Node:
+    return {"$": "namedtuple", "items": items, "type": node["type"], "fields": list(node["fields"])}
+
+
+def _is_generated(cls: Any) -> bool:
+    """Whether the ``__new__`` of a class is the one that `collections.namedtuple` made."""
+    module: str = getattr(cls.__new__, "__globals__", {}).get("__name__", "")
+    return module.startswith("namedtuple_")
+
+
+def _is_row_class(cls: Any, row: Any) -> bool:
+    return (
+        issubclass(cls, tuple)
+        and type(REGISTRY.find(cls)) is NamedtupleRule
+        and is_plain_namedtuple(cls)
+        and cls.__getitem__ is _TUPLE.__getitem__
+        and cls.__iter__ is _TUPLE.__iter__
+        and cls.__len__ is _TUPLE.__len__
+    )
+
+
+_TUPLE: Any = tuple
+
+COLUMN_KINDS.add(NamedtupleColumn(), predicate=_is_row_class)

@@ -1,0 +1,87 @@
+"""Columns of numpy scalars of one dtype, and of complex numbers, as their bytes."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any, Final
+
+import numpy as np
+
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.rule import REGISTRY
+from pyiron_storage.records.rules.arrays import Array, ScalarRule, dtype_node, read_dtype, scalar_node
+from pyiron_storage.records.rules.values import complex_node
+
+_KINDS: Final = "biufcmM"
+"""Of which the bytes are all there is: no text that may end in NUL, nothing that others may change."""
+
+
+class ScalarColumn(ColumnKind):
+    """``{"of":"scalar","dtype":...,"at":...}`` or ``native``."""
+
+    name = "scalar"
+    has_identity = False
+
+    def prepare(self, values: list[Any], held: int, encoder: Encoder) -> list[Any] | None:
+        scalars: list[Any] | None = super().prepare(values, held, encoder)
+        if scalars is None or scalars[0].dtype.kind not in "mM":
+            return scalars
+        return scalars if len(set(map(attrgetter("dtype"), scalars))) == 1 else None  # they differ in their units
+
+    def encode(self, scalars: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
+        dtype = scalars[0].dtype
+        return {"of": self.name, "dtype": dtype.str, **stored_bytes(_array(scalars, dtype), encoder)}
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        return list(self._numbers(node, decoder.record))
+
+    def _numbers(self, node: Node, record: Record) -> Array:
+        return np.frombuffer(column_bytes(node, record), read_dtype(node["dtype"], record.place))
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        return [scalar_node(scalar, node["dtype"]) for scalar in self._numbers(node, record)]
+
+    def entry(self, node: Node, index: int, record: Record) -> Node:
+        return scalar_node(self._numbers(node, record)[index], node["dtype"])
+
+
+class ComplexColumn(ColumnKind):
+    """``{"of":"complex","at":...}`` or ``native``: two floats each."""
+
+    name = "complex"
+    has_identity = False
+
+    def encode(self, values: list[complex], held: int, encoder: Encoder) -> dict[str, Node]:
+        return {"of": self.name, **stored_bytes(_array(values, np.dtype("<c16")), encoder)}
+
+    def decode(self, node: Node, decoder: Decoder) -> list[Any]:
+        values: list[Any] = np.frombuffer(column_bytes(node, decoder.record), "<c16").tolist()
+        return values
+
+    def expand(self, node: Node, record: Record) -> list[Node]:
+        return list(map(complex_node, self.decode(node, Decoder(record))))
+
+    def entry(self, node: Node, index: int, record: Record) -> Node:
+        return complex_node(np.frombuffer(column_bytes(node, record), "<c16")[index].item())
+
+
+def _array(values: list[Any], dtype: np.dtype[Any]) -> Array:
+    return np.fromiter(values, dtype, len(values))
+
+
+def _is_scalar(cls: type, value: Any) -> bool:
+    return (
+        issubclass(cls, np.generic)
+        and type(REGISTRY.find(cls)) is ScalarRule
+        and value.dtype.kind in _KINDS
+        and cls is value.dtype.type
+        and dtype_node(value.dtype) is not None
+    )
+
+
+COLUMN_KINDS.add(ScalarColumn(), predicate=_is_scalar)
+COLUMN_KINDS.add(ComplexColumn(), complex)
