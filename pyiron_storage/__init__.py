@@ -14,6 +14,7 @@ Examples
 
 from pyiron_storage import errors
 from pyiron_storage.api import delete, load, open_storage, save
+from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.backends.hdf5 import HDF5Storage
 from pyiron_storage.backends.json_directory import JSONStorage
 from pyiron_storage.backends.json_file import JSONFileStorage
@@ -21,13 +22,17 @@ from pyiron_storage.backends.memory import MemoryStorage
 from pyiron_storage.backends.pickles import CloudpickleStorage, PickleStorage
 from pyiron_storage.backends.registry import backends
 from pyiron_storage.errors import (
+    ArrayIndexError,
+    ArrayShapeError,
     CannotImportError,
     DamagedRecordError,
     FileKindError,
     FormatVersionError,
     InvalidNameError,
+    MissingPackageError,
     NoObjectError,
     NotAContainerError,
+    NotAnArrayError,
     NotStorableError,
     PathNotFoundError,
     ReadOnlyError,
@@ -41,6 +46,7 @@ from pyiron_storage.errors import (
     StorageWarning,
     TransactionError,
     UnknownBackendError,
+    UnknownCompressionError,
     UnsupportedOperationError,
     ViewAttributeError,
     ViewError,
@@ -56,6 +62,9 @@ from pyiron_storage.storage import GenericStorage
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArrayHandle",
+    "ArrayIndexError",
+    "ArrayShapeError",
     "CannotImportError",
     "CloudpickleStorage",
     "CodePart",
@@ -72,9 +81,11 @@ __all__ = [
     "ListStorable",
     "ListView",
     "MemoryStorage",
+    "MissingPackageError",
     "NoObjectError",
     "NodeInfo",
     "NotAContainerError",
+    "NotAnArrayError",
     "NotStorableError",
     "ObjectView",
     "PathNotFoundError",
@@ -94,6 +105,7 @@ __all__ = [
     "TransactionError",
     "TupleView",
     "UnknownBackendError",
+    "UnknownCompressionError",
     "UnsupportedOperationError",
     "View",
     "ViewAttributeError",

@@ -16,6 +16,7 @@ def save(
     *,
     backend: str | Backend | None = None,
     cloudpickle_fallback: bool = True,
+    compression: str | tuple[str, int] | None = None,
 ) -> None:
     """Save an object in a file: in place of what is at `path`, leaving everything else.
 
@@ -33,9 +34,15 @@ def save(
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes; if
         False it is refused, with the path of the first culprit.
+    compression : str or (str, int), optional
+        How arrays and documents are compressed, with a level where there are some:
+        ``"gzip"`` or ``("gzip", 9)``, ``"zstd"``, ... `docs/backends.md` lists what each
+        back-end offers. Reading needs no option.
 
     Raises
     ------
+    UnknownCompressionError
+        If the back-end does not offer the compression.
     NotStorableError
         If the object, or something in it, cannot be stored; the file is as before.
     UnknownBackendError
@@ -48,10 +55,18 @@ def save(
     >>> ps.load("relax.h5", "energy")
     -3.72
     """
-    backends.find(backend, filename).dump(obj, filename, path, cloudpickle_fallback=cloudpickle_fallback)
+    backends.find(backend, filename).dump(
+        obj, filename, path, cloudpickle_fallback=cloudpickle_fallback, compression=compression
+    )
 
 
-def load(filename: str | os.PathLike[str], path: str = OBJECT, *, backend: str | Backend | None = None) -> Any:
+def load(
+    filename: str | os.PathLike[str],
+    path: str = OBJECT,
+    *,
+    backend: str | Backend | None = None,
+    mmap: bool = False,
+) -> Any:
     """Load an object, or a part of one: only this part is read.
 
     Parameters
@@ -63,6 +78,11 @@ def load(filename: str | os.PathLike[str], path: str = OBJECT, *, backend: str |
         ``object``, where `save` puts things.
     backend : str or Backend, optional
         The back-end where the suffix does not say it.
+    mmap : bool
+        Whether big arrays come back as read-only `numpy.memmap`, whose entries are
+        read when they are used. What cannot be mapped (small or compressed arrays,
+        those that were made longer in an HDF5 file, back-ends without files) comes
+        as an ordinary array. A map keeps its values when this process changes the file.
 
     Returns
     -------
@@ -87,7 +107,7 @@ def load(filename: str | os.PathLike[str], path: str = OBJECT, *, backend: str |
     >>> ps.load("list.h5")
     [{'name': 'a'}, {'name': 'b'}]
     """
-    return backends.find(backend, filename).load(filename, path)
+    return backends.find(backend, filename).load(filename, path, mmap=mmap)
 
 
 def delete(filename: str | os.PathLike[str], path: str | None = None, *, backend: str | Backend | None = None) -> None:
@@ -139,7 +159,7 @@ def open_storage(
         The back-end where the suffix does not say it.
     **options
         Defaults for what is saved and loaded through the handle, such as
-        ``cloudpickle_fallback``, with the meaning that they have in `save`.
+        ``cloudpickle_fallback`` and ``compression``, with the meaning that they have in `save`.
 
     Returns
     -------

@@ -9,13 +9,17 @@ found, what was expected, and what to do.
 from __future__ import annotations
 
 __all__ = [
+    "ArrayIndexError",
+    "ArrayShapeError",
     "CannotImportError",
     "DamagedRecordError",
     "FileKindError",
     "FormatVersionError",
     "InvalidNameError",
+    "MissingPackageError",
     "NoObjectError",
     "NotAContainerError",
+    "NotAnArrayError",
     "NotStorableError",
     "PathNotFoundError",
     "ReadOnlyError",
@@ -29,6 +33,7 @@ __all__ = [
     "StorageWarning",
     "TransactionError",
     "UnknownBackendError",
+    "UnknownCompressionError",
     "UnsupportedOperationError",
     "ViewAttributeError",
     "ViewError",
@@ -87,6 +92,26 @@ class PathNotFoundError(StorageError, KeyError):
 
 class NotAContainerError(StorageError, TypeError):
     """A path goes on inside something that has no parts, or a group is written over."""
+
+
+class NotAnArrayError(StorageError, TypeError):
+    """A handle on an array was asked for, and something else is at the path."""
+
+
+class ArrayShapeError(StorageError, ValueError):
+    """Values do not have the shape of the part of an array that they are for."""
+
+
+class ArrayIndexError(StorageError, IndexError):
+    """An index is outside the array."""
+
+
+class UnknownCompressionError(StorageError, ValueError):
+    """The back-end does not offer this compression; the message lists what it offers."""
+
+
+class MissingPackageError(StorageError, ImportError):
+    """A package that this needs is not installed; the message names the extra that has it."""
 
 
 class InvalidNameError(StorageError, ValueError):

@@ -11,8 +11,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+
+from pyiron_storage.file_maps import before_writing, end_of_maps, identity_of, map_array
 
 PAGE: Final = 4096
 
@@ -31,13 +36,16 @@ class JournaledFile:
     """
 
     def __init__(self, path: Path, *, writable: bool, anew: bool = False) -> None:
-        self.path = path
+        self.path = path = Path(os.path.realpath(path))
         self._aside: Path | None = None
         if writable and (anew or not path.exists()):
             self._aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
             self._file = os.open(self._aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            if path.exists():
+                os.fchmod(self._file, stat.S_IMODE(path.stat().st_mode))
         else:
             self._file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
+        self._identity = identity_of(self._file)
         self._committed = self._size = os.fstat(self._file).st_size
         self._pages: dict[int, bytearray] = {}
         self._position = 0
@@ -83,7 +91,7 @@ class JournaledFile:
         inside = min(len(view), max(0, self._committed - start))
         if inside:
             self._write_aside(start, view[:inside])
-        _write_all(self._file, view[inside:], start + inside)
+        self._write_through(view[inside:], start + inside)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
@@ -92,7 +100,7 @@ class JournaledFile:
         if not self._discarding and os.getpid() == self._opener:
             self._size = size
             if size >= self._committed:
-                os.ftruncate(self._file, size)
+                self._cut(size)
         return size
 
     def flush(self) -> None:
@@ -136,9 +144,9 @@ class JournaledFile:
     def commit(self) -> None:
         """Make all changes last; a new file gets its name."""
         for page, kept in self._pages.items():
-            _write_all(self._file, memoryview(kept), page * PAGE)
+            self._write_through(memoryview(kept), page * PAGE)
         self._pages.clear()
-        os.ftruncate(self._file, self._size)
+        self._cut(self._size)
         self._committed = self._size
         if self._aside is not None:
             self._aside.replace(self.path)
@@ -152,7 +160,7 @@ class JournaledFile:
         """Drop all changes since the last commit."""
         self._pages.clear()
         self._size = self._committed
-        os.ftruncate(self._file, self._size)
+        self._cut(self._size)
         self._discarding = False
 
     def close(self) -> None:
@@ -165,6 +173,23 @@ class JournaledFile:
     def __del__(self) -> None:
         if getattr(self, "_file", -1) >= 0:
             self.close()
+
+    # -- memory maps -------------------------------------------------------------------
+
+    def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.memmap[Any, Any] | None:
+        """Map an array that stands in the file, read-only; None where it is not committed as it is."""
+        stop = offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if stop > self._committed or self._pages_between(offset, stop):
+            return None
+        return map_array(self._file, offset, dtype, shape)
+
+    def _write_through(self, view: memoryview, position: int) -> None:
+        before_writing(self._identity, position, position + len(view))
+        _write_all(self._file, view, position)
+
+    def _cut(self, size: int) -> None:
+        """Set the length of the file, but leave what is mapped."""
+        os.ftruncate(self._file, max(size, end_of_maps(self._identity)))
 
 
 def _write_all(file: int, view: memoryview, position: int) -> None:

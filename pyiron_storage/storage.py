@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Final, Self, cast
+from typing import Any, ClassVar, Final, Self, cast
 
 import numpy as np
 
 import pyiron_storage.records.rules as _rules  # noqa: F401  registers the built-in rules
+from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.errors import (
     InvalidNameError,
     NoObjectError,
     NotAContainerError,
+    NotAnArrayError,
     PathNotFoundError,
     TransactionError,
     UnsupportedOperationError,
 )
+from pyiron_storage.native_array import NativeArray, WholeArray
 from pyiron_storage.paths import METADATA, Name, check_name, escape, join, not_found, split
+from pyiron_storage.records.array_part import RecordArray
+from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.names import import_type
@@ -91,6 +96,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
+    compressions: ClassVar[Mapping[str, range | None]] = {}
+    """What `compression=` can be, each name with its levels; a back-end that has some takes the option."""
     _parent: GenericStorage | None = None
     _opened_from: GenericStorage | None = None
     _own_session: Session | None = None
@@ -202,6 +209,14 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         """Say what a native node is."""
         return value_info(self[name])
 
+    def _open_array(self, name: Name) -> NativeArray:
+        """The array of a native node, to be read and changed in part."""
+        return WholeArray(self, name)
+
+    def _save(self, path: str, value: Any) -> None:
+        """Store what `save` is given: in place of what is at a path, and of nothing else."""
+        self[path] = value
+
     def _start(self, file: str, *, shared: Shared | None = None, read_only: bool = False, **options: Any) -> None:
         """Say, in the constructor of a root, which file it is and what was asked for."""
         self._own_session = Session(self, file, shared=shared, read_only=read_only, options=options)
@@ -221,8 +236,15 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         except KeyError:
             return default
 
-    def load(self, path: str = "") -> Any:
+    def load(self, path: str = "", *, mmap: bool = False) -> Any:
         """Return the object at a path: the real thing, not a view.
+
+        Parameters
+        ----------
+        path : str
+            Names joined by ``/``.
+        mmap : bool
+            Whether big arrays come as read-only memory maps, where the back-end can; see `load`.
 
         Examples
         --------
@@ -232,8 +254,81 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         >>> storage.load("point")
         ((1+2j), [3])
         """
+        if mmap and path:
+            return self._load_mapped(split(path))
         found = self[path] if path else self
         return found.to_object() if isinstance(found, (View, GenericStorage)) else found
+
+    def _load_mapped(self, parts: list[str]) -> Any:
+        group, rest = self._existing(parts)
+        if isinstance(group, View):
+            return group.load(join(rest), mmap=True)
+        if len(rest) == 1 and group._has_node(rest[0]):
+            is_array = group._info(Name(rest[0])).kind == "array"
+            return group._open_array(Name(rest[0])).map() if is_array else group._child(rest[0])
+        stored = group._stored_object(rest)
+        return self.load(join(parts)) if stored is None else Decoder(stored.record(), mmap=True).at(stored.place())
+
+    def array(self, path: str) -> ArrayHandle:
+        """Return a handle on the array at a path, to read and change it in part.
+
+        Parameters
+        ----------
+        path : str
+            Names joined by ``/``, into stored objects too.
+
+        Raises
+        ------
+        PathNotFoundError
+            If nothing is there.
+        NotAnArrayError
+            If something else is there.
+
+        Examples
+        --------
+        >>> import numpy as np, pyiron_storage as ps
+        >>> storage = ps.MemoryStorage()
+        >>> storage["run"] = {"forces": np.zeros((2, 3))}
+        >>> forces = storage.array("run/forces")
+        >>> forces[0] = [1, 2, 3]
+        >>> forces.append([4, 5, 6])
+        >>> storage["run/forces"].tolist()
+        [[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [4.0, 5.0, 6.0]]
+        """
+        parts = split(path)
+        full = join((*self._location, *parts))
+
+        def found(writing: bool) -> NativeArray:  # noqa: FBT001
+            return self._find_array(parts, full, writing=writing)
+
+        found(False)  # noqa: FBT003
+        return ArrayHandle(found, self._session.transaction, self._session.file, full)
+
+    def _find_array(self, parts: list[str], full: str, *, writing: bool) -> NativeArray:
+        self._session.check_open()
+        group, rest = self._existing(parts) if parts else (self, [])
+        if isinstance(group, View):
+            return group._handle(rest)._find(writing)
+        stored = group._stored_object(rest)
+        if stored is not None:
+            return RecordArray(stored.place(), full)
+        if len(rest) != 1 or not group._has(rest[0]):
+            if rest:
+                raise group._missing(rest[0])
+            raise NotAnArrayError(f"{self._session.file}: {full or 'the top level'} is a group, not an array.")
+        found = group.info(escape(rest[0]))
+        if found.kind != "array" or "O" in str(found.dtype):
+            what = "an array of objects" if found.kind == "array" else f"a {found.type}, not an array"
+            raise NotAnArrayError(f"{self._session.file}: {full!r} is {what}; storage[path] shows what is there.")
+        return group._open_array(Name(rest[0]))
+
+    def _stored_object(self, parts: list[str]) -> StoredObject | None:
+        """The object that is stored as a record under one name of this group."""
+        if len(parts) != 1 or type(parts[0]) is not str or not self._has_group(parts[0]):
+            return None
+        found = StoredObject(self, parts[0])
+        known = found.path in self._session.records or self[Name(parts[0])]._has_record()
+        return found if known else None
 
     def to_object(self) -> Any:
         """Restore the `Storable` that was stored into this very group by its `store` method.

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pyiron_storage.errors import DamagedRecordError, PathNotFoundError
+from pyiron_storage.native_array import NativeArray
 from pyiron_storage.paths import Name, join
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Record
@@ -38,6 +39,8 @@ class Group(Protocol):
     def create_group(self, name: Name) -> Any: ...
     def list_nodes(self) -> list[str]: ...
     def _has_group(self, name: str) -> bool: ...
+    def _has_node(self, name: str) -> bool: ...
+    def _open_array(self, name: Name) -> NativeArray: ...
     def _read_text(self, name: Name) -> bytes: ...
     def _write_text(self, name: Name, text: bytes) -> None: ...
 
@@ -123,6 +126,9 @@ class GroupStore:
         elif "buffers" in self._group.list_nodes():
             del self._group[Name("buffers")]
 
+    def open_buffers(self) -> NativeArray | None:
+        return self._group._open_array(Name("buffers")) if self._group._has_node("buffers") else None
+
     def _arrays(self) -> Group | None:
         return self._group[Name("arrays")] if self._group._has_group("arrays") else None
 
@@ -132,6 +138,12 @@ class GroupStore:
             return arrays[Name(name)] if arrays is not None else None
         except KeyError:
             raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.") from None
+
+    def open_array(self, name: str) -> NativeArray:
+        arrays = self._arrays()
+        if arrays is None or not arrays._has_node(name):
+            raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.")
+        return arrays._open_array(Name(name))
 
     def write_array(self, name: str, array: Array) -> None:
         arrays = self._arrays()

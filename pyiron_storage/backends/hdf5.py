@@ -17,6 +17,8 @@ import h5py
 import numpy as np
 from h5py import h5f, h5g, h5l, h5o, h5p, h5s
 
+from pyiron_storage.backends.hdf5_arrays import HDF5Array
+from pyiron_storage.backends.hdf5_filters import COMPRESSIONS
 from pyiron_storage.backends.hdf5_values import (
     fits,
     native_form,
@@ -30,9 +32,11 @@ from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT, Bag, k
 from pyiron_storage.backends.neighbours.h5io_files import H5ioObject, holds_object, title_of
 from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
 from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
+from pyiron_storage.compression import Compression, checked_compression
 from pyiron_storage.errors import DamagedRecordError, FileKindError, ReadOnlyError
 from pyiron_storage.journal import JournaledFile
-from pyiron_storage.paths import Name
+from pyiron_storage.native_array import NativeArray
+from pyiron_storage.paths import Name, split
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
@@ -55,6 +59,10 @@ class HDF5Storage(GenericStorage):
         reads, ``"w"`` begins with an empty file, ``"x"`` wants that there is none yet.
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
+    compression : str or (str, int), optional
+        How arrays and documents are compressed: ``"gzip"``, ``"lzf"``, or with the extra
+        ``hdf5plugin`` ``"zstd"``, ``"blosc"``, ``"blosc2"``, ``"lz4"``, ``"bzip2"``,
+        ``"bitshuffle"``; a level behind it, as in ``("gzip", 9)``.
 
     Examples
     --------
@@ -65,13 +73,22 @@ class HDF5Storage(GenericStorage):
     -3.72
     """
 
-    def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
+    compressions = COMPRESSIONS
+
+    def __init__(
+        self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True, compression: Any = None
+    ) -> None:
+        compression = checked_compression(compression, COMPRESSIONS, "hdf5")
         path = checked_path(filename, mode, is_kind=is_hdf5, kind="an HDF5 file")
         self._file = open_file(HDF5File, path)
         self._names: Location = ()
         self._replaces = begins_anew(mode)
         self._start(
-            str(path), shared=self._file.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
+            str(path),
+            shared=self._file.shared,
+            read_only=read_only(mode),
+            cloudpickle_fallback=cloudpickle_fallback,
+            compression=compression,
         )
         if begins_anew(mode):
             self._begin_anew(self._file.clear)
@@ -107,11 +124,11 @@ class HDF5Storage(GenericStorage):
         group, link = self._group(), link_name(name)
         if link in group:
             dataset = self._open(name)
-            if fits(dataset, title, array, kind):
+            if fits(dataset, title, array, kind, self._compression):
                 dataset.write(h5s.ALL, h5s.ALL, array, kind)
                 return
             group.unlink(link)
-        write_dataset(group, link, title, array, kind)
+        write_dataset(group, link, title, array, kind, compression=self._compression)
 
     def __delitem__(self, name: str) -> None:
         self._open(name)
@@ -167,6 +184,14 @@ class HDF5Storage(GenericStorage):
         dtype, shape = dataset.dtype, dataset.shape
         return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
 
+    def _open_array(self, name: Name) -> NativeArray:
+        return HDF5Array(self._group(), link_name(name), self._open(name), self._file.map, self._compression)
+
+    @property
+    def _compression(self) -> Compression | None:
+        found: Compression | None = self._session.options["compression"]
+        return found
+
     # -- the record as bytes -----------------------------------------------------------
 
     def _read_text(self, name: Name) -> bytes:
@@ -180,7 +205,7 @@ class HDF5Storage(GenericStorage):
         group, link = self._group(), link_name(name)
         if link in group:
             group.unlink(link)
-        write_dataset(group, link, "unicode", *text_form(text))
+        write_dataset(group, link, "unicode", *text_form(text), compression=self._compression)
 
     # -- what other libraries wrote ----------------------------------------------------
 
@@ -210,6 +235,17 @@ class HDF5Storage(GenericStorage):
     def to_object(self) -> Any:
         ready_made = ready_made_kind(self)
         return super().to_object() if ready_made is None else ready_made.restore(self, self[Name("VERSION")])
+
+    def _save(self, path: str, value: Any) -> None:
+        """Store a value; in a new file where the old one holds nothing else, so that it does not grow."""
+        parts = split(path)
+        if isinstance(value, GenericStorage) or len(parts) != 1 or not self._file.holds_only(link_name(parts[0])):
+            super()._save(path, value)
+            return
+        prepared = self._prepare(path, value)
+        with self._session.transaction():
+            self._begin_anew(self._file.clear)
+            self._put(Name(parts[0]), prepared)
 
     # -- transactions --------------------------------------------------------------------
 
@@ -311,6 +347,15 @@ class HDF5File(OpenFile):
             del self.listed[known]
         for known in [known for known in self._groups if known[: len(names)] == names]:
             del self._groups[known]
+
+    def holds_only(self, link: bytes) -> bool:
+        """Whether the file is ours and has one link at its top level, this one."""
+        return self.bag is None and self.exists and list(h5py.Group(self.group(())).id) == [link]
+
+    def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array | None:
+        """Map an array that stands in the file as it is; None where that is not possible now."""
+        assert self._file is not None
+        return self._file.map(offset, dtype, shape)
 
     def begin(self) -> None:
         """Open the file for writing."""

@@ -11,15 +11,23 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5p, h5s, h5t
+from h5py import h5a, h5d, h5g, h5s, h5t
 
+from pyiron_storage.backends.hdf5_filters import (
+    COMPACT_BYTES,
+    chunk_shape,
+    chunked_creation,
+    is_compressed,
+    plain_creation,
+    read_into,
+    unlimited,
+)
+from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.rules.arrays import dtype_node
 
 Array = np.ndarray[Any, Any]
 
-COMPACT_BYTES: Final = 512
-"""A value up to this size stands in the header of its dataset."""
 NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}
 """The TITLE and the dtype of each kind of number; h5io writes bool as an int of dtype bool."""
 
@@ -111,34 +119,47 @@ def hdf5_type(dtype: np.dtype[Any]) -> h5t.TypeID:
     return h5t.py_create(dtype)
 
 
-def fits(dataset: Any, title: str, array: Array, kind: h5t.TypeID) -> bool:
+def fits(dataset: Any, title: str, array: Array, kind: h5t.TypeID, compression: Compression | None) -> bool:
     """Whether a value can be written over a dataset in place."""
     return (
         isinstance(dataset, h5d.DatasetID)
         and dataset.shape == array.shape
         and read_title(dataset) == title
         and dataset.get_type().equal(kind)
+        and (compression is None or array.nbytes < COMPRESSED_BYTES or is_compressed(dataset))
     )
 
 
-def write_dataset(group: h5g.GroupID, link: bytes, title: str, array: Array, kind: h5t.TypeID) -> None:
-    """Create a dataset with its TITLE."""
-    space = h5s.create_simple(array.shape) if array.ndim else h5s.create(h5s.SCALAR)
-    dataset = h5d.create(group, link, kind, space, _creation(compact=array.nbytes <= COMPACT_BYTES))
+def write_dataset(
+    group: h5g.GroupID,
+    link: bytes,
+    title: str,
+    array: Array,
+    kind: h5t.TypeID,
+    *,
+    compression: Compression | None = None,
+) -> None:
+    """Create a dataset with its TITLE; one that is compressed can grow later."""
+    if compression is not None and array.nbytes >= COMPRESSED_BYTES:
+        if not array.ndim:  # HDF5 compresses no single value, so that its bytes stand in an array
+            array, kind = np.frombuffer(array.tobytes(), np.uint8), hdf5_type(np.dtype(np.uint8))
+        creation = chunked_creation(chunk_shape(array.shape, array.itemsize), array.dtype, compression)
+        space = unlimited(array.shape)
+    else:
+        creation = plain_creation(compact=array.nbytes <= COMPACT_BYTES)
+        space = h5s.create_simple(array.shape) if array.ndim else h5s.create(h5s.SCALAR)
+    dataset = create_dataset(group, link, title, kind, space=space, creation=creation)
     if array.size:
         dataset.write(h5s.ALL, h5s.ALL, array, kind)
+
+
+def create_dataset(group: h5g.GroupID, link: bytes, title: str, kind: h5t.TypeID, *, space: Any, creation: Any) -> Any:
+    """Create an empty dataset with its TITLE."""
+    dataset = h5d.create(group, link, kind, space, creation)
     text = title.encode()
     attribute = h5a.create(dataset, b"TITLE", _text_type(len(text)), h5s.create(h5s.SCALAR))
     attribute.write(np.frombuffer(text, f"S{len(text)}").reshape(()), _text_type(len(text)))
-
-
-@functools.cache
-def _creation(*, compact: bool) -> Any:
-    creation = h5p.create(h5p.DATASET_CREATE)
-    creation.set_obj_track_times(False)
-    if compact:
-        creation.set_layout(h5d.COMPACT)
-    return creation
+    return dataset
 
 
 def read_title(dataset: Any) -> str | None:
@@ -163,9 +184,11 @@ def read_bytes(dataset: Any) -> bytes:
     kind = dataset.get_type()
     if isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str():
         buffer = np.empty(dataset.shape, f"S{kind.get_size()}")
-        dataset.read(h5s.ALL, h5s.ALL, buffer, kind)
+        read_into(dataset, buffer, kind=kind)
         return buffer.tobytes()
-    return np.asarray(h5py.Dataset(dataset)[()]).tobytes()
+    if dataset.dtype.hasobject:
+        return np.asarray(h5py.Dataset(dataset)[()]).tobytes()
+    return read_array(dataset).tobytes()
 
 
 def read_value(dataset: Any, where: str) -> Any:
@@ -206,11 +229,16 @@ def _single(title: str | None, array: Array) -> Any:
     raise ValueError("is of a kind that is not known here")
 
 
+def array_dtype(dataset: Any) -> np.dtype[Any]:
+    """The dtype of the array in a dataset."""
+    dtype: np.dtype[Any] = dataset.dtype
+    # h5py names the byte order of the machine, where numpy's own dtypes leave it out
+    return dtype if dtype.names or dtype.hasobject else np.dtype(dtype.str)
+
+
 def read_array(dataset: Any) -> Array:
     """The array in a dataset, in memory of its own."""
-    dtype = dataset.dtype
-    # h5py names the byte order of the machine, where numpy's own dtypes leave it out
-    array: Array = np.empty(dataset.shape, dtype if dtype.names or dtype.hasobject else np.dtype(dtype.str))
+    array: Array = np.empty(dataset.shape, array_dtype(dataset))
     if array.size:
-        dataset.read(h5s.ALL, h5s.ALL, array)
+        read_into(dataset, array)
     return array

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -18,11 +20,16 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from pyiron_storage.backends.json_values import Array, array_header, dtype_of, from_json, to_json
+from pyiron_storage.backends.compressed_files import COMPRESSIONS, is_compressed, read_file, suffix_of, write_new
+from pyiron_storage.backends.json_values import array_header, dtype_of, from_json, to_json
+from pyiron_storage.backends.npy_files import Npy, write_npy
 from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
 from pyiron_storage.backends.replacing import replace_file
+from pyiron_storage.compression import COMPRESSED_BYTES, Compression, checked_compression
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
+from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.paths import Name
+from pyiron_storage.records.document import NATIVE_BYTES
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
@@ -34,7 +41,7 @@ INLINE_BYTES: Final = 1024
 GRACE_SECONDS: Final = 60.0
 LONGEST_NAME: Final = 100
 """Longer names are cut and end in a digest; file systems end at 255 bytes."""
-_OURS: Final = re.compile(r".+-\d+\.(npy|jsonl|txt|bin)|\..+\.new")
+_OURS: Final = re.compile(r".+-\d+\.(npy|jsonl|txt|bin)(\.gz|\.zst)?|\..+\.new")
 
 
 class JSONStorage(GenericStorage):
@@ -48,6 +55,10 @@ class JSONStorage(GenericStorage):
         As for `open_storage`.
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
+    compression : str or (str, int), optional
+        How the files of arrays, records and long values are compressed: ``"gzip"`` (or
+        ``"zlib"``, which is the same), or with the extra ``zstandard`` ``"zstd"``; a level
+        behind it, as in ``("zstd", 19)``.
 
     Examples
     --------
@@ -58,12 +69,21 @@ class JSONStorage(GenericStorage):
     {'energy': -3.72}
     """
 
-    def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
+    compressions = COMPRESSIONS
+
+    def __init__(
+        self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True, compression: Any = None
+    ) -> None:
+        compression = checked_compression(compression, COMPRESSIONS, "json")
         path = checked_path(filename, mode, is_kind=is_json_directory, kind="a directory with a group.json")
         self._tree = open_file(DirectoryTree, path)
         self._names: Location = ()
         self._start(
-            str(path), shared=self._tree.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
+            str(path),
+            shared=self._tree.shared,
+            read_only=read_only(mode),
+            cloudpickle_fallback=cloudpickle_fallback,
+            compression=compression,
         )
         if begins_anew(mode):
             self._begin_anew(self._tree.clear)
@@ -86,7 +106,7 @@ class JSONStorage(GenericStorage):
         return self._inside(name) if name in group.groups else group.read(name)
 
     def _set(self, name: str, value: Any) -> None:
-        self._group.write(str(name), value)
+        self._group.write(str(name), value, self._compression)
 
     def __delitem__(self, name: str) -> None:
         group = self._group
@@ -121,7 +141,15 @@ class JSONStorage(GenericStorage):
         return self._group.read_text(name)
 
     def _write_text(self, name: Name, text: bytes) -> None:
-        self._group.write_text(str(name), text)
+        self._group.write_text(str(name), text, self._compression)
+
+    def _open_array(self, name: Name) -> NativeArray:
+        return DirectoryArray(self._group, str(name), self._compression)
+
+    @property
+    def _compression(self) -> Compression | None:
+        found: Compression | None = self._session.options["compression"]
+        return found
 
     def _commit(self) -> None:
         self._tree.commit()
@@ -228,6 +256,8 @@ class Directory:
         self.changed = fresh
         self._new_files: list[Path] = []
         self._new_directories: list[Path] = []
+        self._lengthened: dict[str, int] = {}
+        """The files of arrays that became longer since the last commit, with their lengths before."""
         self.dropped: dict[str, float] = {}
         self.nodes: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
@@ -265,47 +295,41 @@ class Directory:
         file = self._inside(node["file"])
         try:
             if node["$"] == "array":
-                return self._read_array(file, node)
-            data = file.read_bytes()
+                return Npy.of(file, node).read()
+            data = read_file(file)
             return data.decode() if node["$"] == "text" else data
         except (FileNotFoundError, UnicodeDecodeError, ValueError) as error:
             raise DamagedRecordError(f"{file}: the value of {name!r} cannot be read: {error}.") from error
-
-    def _read_array(self, file: Path, node: dict[str, Any]) -> Array:
-        array: Array = np.load(file, allow_pickle=False)
-        if array.dtype != dtype_of(node, str(file)) or list(array.shape) != node["shape"]:
-            raise DamagedRecordError(f"{file}: the array is not of the dtype and shape that {GROUP_FILE} says.")
-        return array
 
     def read_text(self, name: str) -> bytes:
         """Return the UTF-8 bytes of a text node."""
         node = self.nodes[name]
         if type(node) is dict and node.get("$") == "text":
-            return self._inside(node["file"]).read_bytes()
+            return read_file(self._inside(node["file"]))
         if type(node) is not str:
             raise TypeError(f"{self.path}: {name} is no text")
         return node.encode()
 
-    def write(self, name: str, value: Any) -> None:
+    def write(self, name: str, value: Any, compression: Compression | None = None) -> None:
         """Write the value of a node, in ``group.json`` where it is small."""
         if type(value) is np.ndarray:
-            header = array_header(value)
-            file = self._new_file(name, "npy")
-            with file.open("xb") as stream:
-                np.lib.format.write_array(stream, value, allow_pickle=False)
+            packed = compression if value.nbytes >= COMPRESSED_BYTES else None
+            header, file = array_header(value), self._new_file(name, "npy" + suffix_of(packed))
+            write_new(file, packed, lambda stream: write_npy(stream, value))
             self._put(name, {**header, "file": file.name})
         elif type(value) is bytes and len(value) > INLINE_BYTES:
-            self._put(name, {"$": "bytes", "size": len(value), "file": self._write_file(name, "bin", value)})
+            file_name = self._write_file(name, "bin", value, compression)
+            self._put(name, {"$": "bytes", "size": len(value), "file": file_name})
         elif type(value) is str and len(value) > INLINE_BYTES:
             to_json(value)
-            self.write_text(name, value.encode())
+            self.write_text(name, value.encode(), compression)
         else:
             self._put(name, to_json(value))
 
-    def write_text(self, name: str, text: bytes) -> None:
+    def write_text(self, name: str, text: bytes, compression: Compression | None = None) -> None:
         """Write a text node to a file of its own; a record ends in ``jsonl``."""
         suffix = "jsonl" if name == "record" else "txt"
-        self._put(name, {"$": "text", "file": self._write_file(name, suffix, text)})
+        self._put(name, {"$": "text", "file": self._write_file(name, suffix, text, compression)})
 
     def _put(self, name: str, node: Any) -> None:
         self._drop(self.nodes.pop(name, None))
@@ -325,12 +349,48 @@ class Directory:
         if type(node) is dict and "file" in node:
             self.dropped[node["file"]] = time.time()
 
+    # -- arrays in part -------------------------------------------------------------------
+
+    def array(self, name: str) -> Npy:
+        """The file of an array."""
+        node = self.nodes[name]
+        return Npy.of(self._inside(node["file"]), node)
+
+    def is_changed(self, name: str) -> bool:
+        """Whether an array was changed since the last commit."""
+        file = self.nodes[name]["file"]
+        return file in self._lengthened or self.path / file in self._new_files
+
+    def may_write(self, name: str, first_row: int) -> bool:
+        """Whether rows of an array can be written in its file: nobody else has seen them."""
+        file = self.nodes[name]["file"]
+        return self.path / file in self._new_files or first_row >= self._lengthened.get(file, sys.maxsize)
+
+    def copy_file(self, name: str) -> None:
+        """Let a copy take the place of the file of an array, to be written."""
+        node = self.nodes[name]
+        copy = self._new_file(name, "npy")
+        shutil.copyfile(self._inside(node["file"]), copy)
+        self._drop(node)
+        self.nodes[name] = {**node, "file": copy.name}
+        self.changed = True
+
+    def lengthen(self, name: str, length: int) -> bool:
+        """Let the file of an array become longer; give False where it must be written anew."""
+        npy, node = self.array(name), self.nodes[name]
+        if length < npy.shape[0] or not npy.lengthened(length):
+            return False
+        self._lengthened.setdefault(node["file"], npy.shape[0])
+        self.nodes[name] = {**node, "shape": [length, *npy.shape[1:]]}
+        self.changed = True
+        return True
+
     # -- files ------------------------------------------------------------------------
 
-    def _write_file(self, name: str, suffix: str, data: bytes) -> str:
-        file = self._new_file(name, suffix)
-        with file.open("xb") as stream:
-            stream.write(data)
+    def _write_file(self, name: str, suffix: str, data: bytes, compression: Compression | None) -> str:
+        packed = compression if len(data) >= COMPRESSED_BYTES else None
+        file = self._new_file(name, suffix + suffix_of(packed))
+        write_new(file, packed, lambda stream: stream.write(data))
         return file.name
 
     def _new_file(self, name: str, suffix: str) -> Path:
@@ -363,14 +423,21 @@ class Directory:
         old = [name for name, since in self.dropped.items() if time.time() - since > GRACE_SECONDS]
         kept = {name: since for name, since in self.dropped.items() if name not in old}
         content |= {"dropped": kept} if kept else {}
+        self._note_lengths()
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         replace_file(self.path / GROUP_FILE, lambda file: file.write(text))
         self.changed = False
         self._new_files.clear()
         self._new_directories.clear()
+        self._lengthened.clear()
         self.dropped = kept
         for name in old:
             remove(self._inside(name))
+
+    def _note_lengths(self) -> None:
+        for name, node in self.nodes.items():
+            if type(node) is dict and node.get("file") in self._lengthened:
+                self.array(name).note_length()
 
     def undo(self) -> None:
         """Remove the files that were made since the last commit."""
@@ -382,6 +449,55 @@ class Directory:
         for path in self._new_directories:
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
+
+
+class DirectoryArray(NativeArray):
+    """The array of a node: its file is read in part, and written where nobody has seen the rows yet.
+
+    Parameters
+    ----------
+    directory, name
+        Where the node is.
+    compression
+        For a file that is written anew.
+    """
+
+    def __init__(self, directory: Directory, name: str, compression: Compression | None) -> None:
+        self._directory, self._name, self._compression = directory, name, compression
+        npy = directory.array(name)
+        self.dtype, self.shape = npy.dtype, npy.shape
+        self.in_parts = not is_compressed(npy.file)
+
+    def read(self, box: Box) -> Array:
+        npy = self._directory.array(self._name)
+        if box.counts == npy.shape or not self.in_parts:
+            whole = npy.read()
+            return whole if box.counts == npy.shape else whole[box.slices].copy(order="K")
+        return np.array(npy.mapped()[box.slices]) if box.size else np.empty(box.counts, npy.dtype)
+
+    def write(self, box: Box, block: Array) -> None:
+        if not block.size:
+            return
+        if not self.in_parts:
+            whole = self._directory.array(self._name).read()
+            whole[box.slices] = block
+            self._directory.write(self._name, whole, self._compression)
+            return
+        if not self._directory.may_write(self._name, box.starts[0] if box.starts else 0):
+            self._directory.copy_file(self._name)
+        self._directory.array(self._name).mapped("r+")[box.slices if box.starts else ...] = block
+
+    def resize(self, shape: Shape) -> None:
+        if shape[1:] != self.shape[1:] or not self._directory.lengthen(self._name, shape[0]):
+            whole = resized(self._directory.array(self._name).read(), shape)
+            self._directory.write(self._name, whole, self._compression)
+        self.shape = shape
+
+    def map(self) -> Array:
+        npy = self._directory.array(self._name)
+        if not self.in_parts or npy.nbytes < NATIVE_BYTES or self._directory.is_changed(self._name):
+            return npy.read()
+        return npy.mapped()
 
 
 def remove(path: Path) -> None:

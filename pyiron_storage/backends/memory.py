@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from pyiron_storage.backends.json_values import check_native
+from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
 
@@ -92,6 +93,9 @@ class MemoryStorage(GenericStorage):
     def _has_group(self, name: str) -> bool:
         return isinstance(self._tree.get(name), dict)
 
+    def _open_array(self, name: str) -> NativeArray:
+        return MemoryArray(self._shared, self._tree, str(name))
+
     def _commit(self) -> None:
         self._shared.commit()
 
@@ -113,6 +117,12 @@ class SharedTree:
             old = tree.get(name, _ABSENT)
             self._undo.append(lambda: tree.pop(name) if old is _ABSENT else tree.__setitem__(name, old))
         tree[name] = value
+
+    def change(self, array: Array, part: tuple[slice, ...], block: Array) -> None:
+        """Put entries into an array of the tree."""
+        old = array[part].copy()
+        self._undo.append(lambda: array.__setitem__(part, old))
+        array[part] = block
 
     def remove(self, tree: Tree, name: str) -> None:
         """Take a name out; the whole group is kept once, for the order of its names."""
@@ -137,6 +147,26 @@ class SharedTree:
         while self._undo:
             self._undo.pop()()
         self._kept.clear()
+
+
+class MemoryArray(NativeArray):
+    """An array of the tree, read and written in place."""
+
+    def __init__(self, shared: SharedTree, tree: Tree, name: str) -> None:
+        self._shared, self._tree, self._name = shared, tree, name
+        self._array: Array = tree[name]
+        self.dtype, self.shape = self._array.dtype, self._array.shape
+
+    def read(self, box: Box) -> Array:
+        return self._array[box.slices].copy(order="K")
+
+    def write(self, box: Box, block: Array) -> None:
+        self._shared.change(self._array, box.slices, block)
+
+    def resize(self, shape: Shape) -> None:
+        self._array = resized(self._array, shape)
+        self._shared.put(self._tree, self._name, self._array)
+        self.shape = shape
 
 
 def _become(tree: Tree, before: Tree) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.backends.opening import is_open
+from pyiron_storage.compression import checked_compression
 from pyiron_storage.errors import StorageInUseError, UnknownBackendError, UnsupportedOperationError
 from pyiron_storage.paths import join, split
 
@@ -72,17 +73,20 @@ class Backend:
         """Open a storage of this back-end; see `open_storage`."""
         if self.name == "memory":
             raise UnsupportedOperationError("A storage in memory has no file: make one with MemoryStorage().")
+        compression = options.pop("compression", None)
+        if compression is not None:
+            options["compression"] = checked_compression(compression, self.storage_class.compressions, self.name)
         return self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
 
     def dump(self, obj: Any, filename: Any, path: str = OBJECT, **options: Any) -> None:
         """Save an object with this back-end; see `save` for the keywords."""
         with self.open(filename, "a", **options) as storage:
-            storage[in_object(storage, path) if in_object(storage, path) in storage else path] = obj
+            storage._save(in_object(storage, path) if in_object(storage, path) in storage else path, obj)
 
-    def load(self, filename: Any, path: str = OBJECT, **options: Any) -> Any:
+    def load(self, filename: Any, path: str = OBJECT, *, mmap: bool = False, **options: Any) -> Any:
         """Load an object with this back-end; see `load` for the keywords."""
         with self.open(filename, "r", **options) as storage:
-            return storage.load(in_object(storage, path, loading=True))
+            return storage.load(in_object(storage, path, loading=True), mmap=mmap)
 
     def delete(self, filename: Any, path: str | None = None) -> None:
         """Delete a part of a file, or the file, with this back-end; see `delete`."""

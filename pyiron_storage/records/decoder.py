@@ -35,10 +35,13 @@ class Decoder:
     ----------
     record
         What was stored.
+    mmap
+        Whether big arrays are to be memory maps where that is possible.
     """
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, *, mmap: bool = False) -> None:
         self.record = record
+        self.mmap = mmap
         self._memo: dict[int, Any] = {}
         self._begun: set[int] = set()
         self._nesting = 0
@@ -98,6 +101,8 @@ class Decoder:
         """Return the object at a place, followed: that of a whole line, or of a node inside one."""
         with garbage_collection_paused():
             if place.container is self.record.nodes:
+                if place.line == ROOT:
+                    self.record.read_all_bytes()
                 return self._referred(place.line)
             if place.row is not None:
                 line, row = place.row

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from pyiron_storage.errors import DamagedRecordError, FormatVersionError
+from pyiron_storage.native_array import Box, NativeArray
 
 Node = Any
 """A JSON value of the document: None, bool, int, float, str, list or dict."""
@@ -33,6 +34,10 @@ LEAST: Final = 8
 NATIVE_BYTES: Final = 65_536
 """An array of this size or larger becomes a native array of the back-end."""
 BUFFER_ALIGNMENT: Final = 16
+SLICED_BYTES: Final = 2**20
+"""Of buffers of this size or larger, a few pieces are read by themselves."""
+PIECE_COST: Final = 65_536
+"""What reading a piece by itself costs, in bytes that could be read in that time."""
 
 _REFERENCE: Final = re.compile(rb'\{"\$":(\d+)\}')
 _PARTS: Final = re.compile(rb'\{"\$":"parts","lines":\[((?:\[\d+,\d+\],?)*)\]\}')
@@ -50,7 +55,9 @@ class RecordStore(Protocol):
     def write_text(self, text: bytes) -> None: ...
     def read_buffers(self) -> np.ndarray[Any, Any]: ...
     def write_buffers(self, buffers: np.ndarray[Any, Any]) -> None: ...
+    def open_buffers(self) -> NativeArray | None: ...
     def read_array(self, name: str) -> np.ndarray[Any, Any]: ...
+    def open_array(self, name: str) -> NativeArray: ...
     def write_array(self, name: str, array: np.ndarray[Any, Any]) -> None: ...
     def delete_array(self, name: str) -> None: ...
     def list_arrays(self) -> list[str]: ...
@@ -91,6 +98,7 @@ class Record:
         self._text_changed = store is None
         self._buffers: bytearray | memoryview | None = None if store else bytearray()
         self._buffers_changed = False
+        self._read_in_pieces = 0
         self._garbage = False
         self._type_numbers: dict[bytes, int] | None = None
         self._kept_arrays: dict[str, np.ndarray[Any, Any]] = {}
@@ -260,10 +268,44 @@ class Record:
     def bytes_at(self, at: Any) -> memoryview:
         """The bytes of the buffers at ``[offset, length]``."""
         offset, length = at if isinstance(at, list) and len(at) == 2 else (-1, -1)
+        piece = self._piece(offset, length)
+        if piece is not None:
+            return piece
         view = memoryview(self._all_bytes())
         if type(offset) is not int or type(length) is not int or not 0 <= offset <= offset + length <= len(view):
             raise DamagedRecordError(f"{self.place}: bytes {at!r} are asked for of {len(view)} in the buffers.")
         return view[offset : offset + length]
+
+    def _piece(self, offset: Any, length: Any) -> memoryview | None:
+        """Bytes that are read by themselves: where the buffers are long, and little of them was asked for so far."""
+        if self._buffers is not None or self.store is None or type(offset) is not int or type(length) is not int:
+            return None
+        buffers = self.store.open_buffers()
+        if buffers is None or not buffers.in_parts or buffers.nbytes < SLICED_BYTES or buffers.dtype != np.uint8:
+            return None
+        self._read_in_pieces += length + PIECE_COST
+        if not 0 <= offset <= offset + length <= buffers.nbytes or self._read_in_pieces > buffers.nbytes // 4:
+            return None
+        return buffers.read(Box((offset,), (length,), (1,))).data
+
+    def read_all_bytes(self) -> None:
+        """Read the buffers at once: all of the record will be asked for."""
+        if self.store is not None:
+            self._all_bytes()
+
+    def put_bytes(self, offset: int, data: memoryview) -> None:
+        """Put bytes in the place of as many others in the buffers; written at once, as part of the transaction."""
+        at = slice(offset, offset + len(data))
+        buffers = self.store.open_buffers() if self.store is not None and not self._buffers_changed else None
+        if buffers is not None and buffers.in_parts:
+            buffers.write(Box((offset,), (len(data),), (1,)), np.frombuffer(data, np.uint8))
+        else:
+            self._buffers_changed = True
+        if self._buffers is not None or self._buffers_changed:
+            self._writable_buffers()[at] = data
+
+    def check_changeable(self) -> None:
+        """Raise `ReadOnlyError` where nothing in the record can be changed."""
 
     def add_array(self, array: np.ndarray[Any, Any], hint: str) -> str:
         """Take a native array into the record under a name that begins with `hint`."""
@@ -293,6 +335,18 @@ class Record:
         if name not in self._kept_arrays:
             self._kept_arrays[name] = self.array(name)
         return self._kept_arrays[name]
+
+    def map_array(self, name: str) -> np.ndarray[Any, Any]:
+        """A native array of the record as a read-only memory map where that is possible, else as `array` gives it."""
+        return self.array(name) if self.store is None or name in self.new_arrays else self.store.open_array(name).map()
+
+    def open_array(self, name: str) -> NativeArray:
+        """A native array of the record where it lies, to be read and changed in part."""
+        assert self.store is not None
+        self._kept_arrays.pop(name, None)
+        if name in self.new_arrays:
+            self.store.write_array(name, self.new_arrays.pop(name))
+        return self.store.open_array(name)
 
     # -- writing -------------------------------------------------------------
 

@@ -15,8 +15,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.errors import NotStorableError, PathNotFoundError, ReadOnlyError, ViewAttributeError, ViewError
 from pyiron_storage.paths import join, split
+from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
@@ -75,8 +77,13 @@ class View:
 
     # -- the thing itself ------------------------------------------------------
 
-    def to_object(self) -> Any:
+    def to_object(self, *, mmap: bool = False) -> Any:
         """Return the object that is stored here: a copy, with its own memory.
+
+        Parameters
+        ----------
+        mmap : bool
+            Whether big arrays come as read-only memory maps where that is possible.
 
         Raises
         ------
@@ -84,7 +91,28 @@ class View:
             If a class or function that it needs cannot be imported.
         """
         place = self._place()
-        return (self._decoder or Decoder(place.record)).at(place)
+        return (self._decoder or Decoder(place.record, mmap=mmap)).at(place)
+
+    def array(self, path: str = "") -> ArrayHandle:
+        """Return a handle on the array at a path below this, to read and change it in part; see `ArrayHandle`.
+
+        Raises
+        ------
+        PathNotFoundError, NotAnArrayError
+            If there is nothing at the path, or something else.
+        """
+        return self._handle(split(path))
+
+    def _handle(self, parts: list[str]) -> ArrayHandle:
+        full = join((*self._full_path(), *parts))
+
+        def found(writing: bool) -> RecordArray:  # noqa: FBT001
+            way = (*self._path, *parts)
+            place = find(self._source.place(), way, self._source.path, self._source.file, writing=writing)
+            return RecordArray(place.follow(writing=writing), full)
+
+        found(False)  # noqa: FBT003
+        return ArrayHandle(found, self._source.changing, self._source.file, full)
 
     def copy(self) -> Any:
         """Return the plain thing, as `to_object` does."""
@@ -129,8 +157,11 @@ class View:
         """The names of the parts that come out as views."""
         return [name for name, place in self._parts().places() if not is_value(place.follow())]
 
-    def load(self, path: str = "") -> Any:
-        """Return the object at a path below this one; the real thing, not a view."""
+    def load(self, path: str = "", *, mmap: bool = False) -> Any:
+        """Return the object at a path below this one; the real thing, not a view. For `mmap` see `to_object`."""
+        if mmap and self._decoder is None:
+            place = find(self._place(), split(path), self._full_path(), self._source.file).follow()
+            return Decoder(place.record, mmap=True).at(place)
         found = self._item(split(path)) if path else self
         return found.to_object() if isinstance(found, View) else found
 

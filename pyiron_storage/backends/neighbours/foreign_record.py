@@ -7,12 +7,13 @@ without reading the rest, and no class is imported before an object is made.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 import numpy as np
 
 from pyiron_storage.errors import DamagedRecordError, ReadOnlyError, StorageError
+from pyiron_storage.native_array import Box, NativeArray, Shape
 from pyiron_storage.records.document import ROOT, Node, Record, reference
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rules.arrays import dtype_node
@@ -131,6 +132,9 @@ class ForeignRecord(Record):
     def array(self, name: str) -> Array:
         return super().array(name) if name in self.new_arrays else self._source.read_array(name)
 
+    def open_array(self, name: str) -> NativeArray:
+        return LoadedArray(self.array(name), self.check_changeable)
+
     # -- nothing is written ------------------------------------------------------------
 
     @property
@@ -144,6 +148,10 @@ class ForeignRecord(Record):
     def drop(self) -> None:
         self._check_making()
 
+    def check_changeable(self) -> None:
+        self._making = False
+        self._check_making()
+
     def _check_making(self) -> None:
         if not self._making:
             self._begin()  # the attempt may have changed nodes before it came here
@@ -152,3 +160,22 @@ class ForeignRecord(Record):
                 f"{self.place} was written by {self._source.writer}, whose objects are only read. Save it anew before "
                 f"you change it: storage[{path!r}] = storage.load({path!r})."
             )
+
+
+class LoadedArray(NativeArray):
+    """An array of a foreign record, read as a whole; `refuse` raises where it is to be changed."""
+
+    in_parts = False
+
+    def __init__(self, array: Array, refuse: Callable[[], None]) -> None:
+        self._array, self._refuse = array, refuse
+        self.dtype, self.shape = array.dtype, array.shape
+
+    def read(self, box: Box) -> Array:
+        return self._array[box.slices].copy()
+
+    def write(self, box: Box, block: Array) -> None:
+        self._refuse()
+
+    def resize(self, shape: Shape) -> None:
+        self._refuse()

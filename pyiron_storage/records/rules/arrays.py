@@ -106,7 +106,7 @@ def take_bytes(node: dict[str, Node], decoder: Decoder, dtype: np.dtype[Any], sh
     record = decoder.record
     size = math.prod(shape) * dtype.itemsize
     if "native" in node:
-        array = record.array(node["native"])
+        array = record.map_array(node["native"]) if decoder.mmap else record.array(node["native"])
         if array.nbytes != size:
             raise DamagedRecordError(f"{record.place}: array {node['native']!r} has {array.nbytes} bytes, not {size}.")
         return array if array.dtype == dtype else array.reshape(-1).view(np.uint8).view(dtype).reshape(shape)

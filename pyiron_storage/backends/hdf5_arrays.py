@@ -1,0 +1,107 @@
+"""`HDF5Array`: an HDF5 dataset as an array that is read, written and made longer in part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from h5py import h5d, h5g, h5s
+
+from pyiron_storage.backends.hdf5_filters import (
+    chunked_creation,
+    growing_chunk,
+    is_outgrown,
+    read_into,
+    unlimited,
+)
+from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type
+from pyiron_storage.compression import Compression
+from pyiron_storage.native_array import Array, Box, NativeArray, Shape
+from pyiron_storage.records.document import NATIVE_BYTES
+
+COPIED_BYTES: Final = 2**24
+"""A dataset that becomes one in chunks is copied in pieces of this size."""
+_ASIDE: Final = b"\xffgrowing"
+"""The link of a dataset until it takes the place of another, within one transaction; no name of a node gives it."""
+
+Mapper = Callable[[int, "np.dtype[Any]", Shape], "Array | None"]
+
+
+class HDF5Array(NativeArray):
+    """The array in a dataset.
+
+    Parameters
+    ----------
+    group, link
+        Where the dataset is.
+    dataset
+        The dataset itself.
+    mapped
+        Maps an array at an offset of the file; gives None where it cannot.
+    compression
+        For a dataset that is made anew because it was stored as one and becomes longer.
+    """
+
+    def __init__(
+        self, group: h5g.GroupID, link: bytes, dataset: Any, mapped: Mapper, compression: Compression | None = None
+    ) -> None:
+        self._group, self._link, self._dataset = group, link, dataset
+        self._mapped, self._compression = mapped, compression
+        self.dtype, self.shape = array_dtype(dataset), dataset.shape
+        creation = dataset.get_create_plist()
+        self._layout = creation.get_layout()
+        self.chunks = creation.get_chunk() if self._layout == h5d.CHUNKED else None
+
+    def read(self, box: Box) -> Array:
+        array: Array = np.empty(box.counts, self.dtype)
+        if array.size:
+            read_into(self._dataset, array, *self._spaces(box))
+        return array
+
+    def _spaces(self, box: Box) -> tuple[Any, Any]:
+        """The dataspaces of a part: in memory and in the file."""
+        if not self.shape or box.counts == self.shape:
+            return h5s.ALL, h5s.ALL
+        space = self._dataset.get_space()
+        space.select_hyperslab(box.starts, box.counts, box.steps)
+        return h5s.create_simple(box.counts), space
+
+    def write(self, box: Box, block: Array) -> None:
+        if block.size:
+            self._dataset.write(*self._spaces(box), block, hdf5_type(self.dtype))
+
+    def resize(self, shape: Shape) -> None:
+        if self.chunks is None or not self._may_become(shape) or is_outgrown(self.chunks, shape, self.dtype.itemsize):
+            self._make_chunked(shape)
+        self._dataset.set_extent(shape)
+        self.shape = shape
+
+    def _may_become(self, shape: Shape) -> bool:
+        limits = self._dataset.get_space().get_simple_extent_dims(maxdims=True)
+        return all(limit == h5s.UNLIMITED or length <= limit for length, limit in zip(shape, limits, strict=True))
+
+    def _make_chunked(self, shape: Shape) -> None:
+        """Let a dataset in chunks, which can grow, take the place of this one, and begin with its entries."""
+        axis = next((axis for axis in range(len(shape)) if shape[axis] != self.shape[axis]), 0)
+        chunk = growing_chunk(shape, self.dtype.itemsize, axis)
+        creation = self._dataset.get_create_plist() if self.chunks else None
+        if creation is not None and creation.get_nfilters():  # keep the filters that it has
+            creation.set_chunk(chunk)
+        else:
+            creation = chunked_creation(chunk, self.dtype, self._compression)
+        space = unlimited(self.shape)
+        longer = create_dataset(self._group, _ASIDE, "ndarray", hdf5_type(self.dtype), space=space, creation=creation)
+        new = HDF5Array(self._group, _ASIDE, longer, self._mapped)
+        for box, _ in Box.whole(self.shape).pieces(self.dtype.itemsize, COPIED_BYTES):
+            new.write(box, self.read(box))
+        self._group.unlink(self._link)
+        self._group.move(_ASIDE, self._link)
+        self._dataset, self.chunks = longer, chunk
+
+    def map(self) -> Array:
+        """Return a memory map where the entries stand in the file one after the other, as they are in memory."""
+        is_plain = self._layout == h5d.CONTIGUOUS and self._dataset.get_type().get_size() == self.dtype.itemsize
+        offset = self._dataset.get_offset() if is_plain and self.nbytes >= NATIVE_BYTES else None
+        found = None if offset is None else self._mapped(offset, self.dtype, self.shape)
+        return super().map() if found is None else found

@@ -1,0 +1,147 @@
+"""An array inside a record: looked at and changed in part, as `NativeArray`.
+
+What lies in the record are plain elements in C order: numbers for dates, code
+points for text, the transposed array where the order is Fortran's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pyiron_storage.errors import DamagedRecordError, NotAnArrayError
+from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
+from pyiron_storage.records.document import NATIVE_BYTES, Node, Record
+from pyiron_storage.records.navigate import rule_of, type_name
+from pyiron_storage.records.places import Place
+from pyiron_storage.records.rules.arrays import plain_elements, read_dtype
+
+
+class RecordArray(NativeArray):
+    """The array at a place of a record.
+
+    Parameters
+    ----------
+    place
+        Where its node stands, followed.
+    path
+        The path in the storage, for messages; its last part is the name of a native array.
+
+    Raises
+    ------
+    NotAnArrayError
+        If something else stands there, or an array of objects.
+    """
+
+    def __init__(self, place: Place, path: str) -> None:
+        self._place, self._record, self._node = place, place.record, place.node
+        if rule_of(place).name != "array" or "items" in self._node:
+            what = "an array of objects" if rule_of(place).name == "array" else f"a {type_name(place)}"
+            raise NotAnArrayError(
+                f"{place.record.place}: {path!r} is {what}, and a handle is for an array of numbers, text or dates. "
+                f"storage[{path!r}] shows what is there."
+            )
+        self.dtype = read_dtype(self._node["dtype"], place.record.place)
+        self.shape = tuple(self._node["shape"])
+        self._turned = self._node.get("order") == "F"
+        self._element = plain_elements(np.empty(1, self.dtype)) if self.dtype.itemsize else np.empty((1, 0), np.uint8)
+        self._stored = self._lying(path)
+        if "native" in self._node:
+            self.chunks = self._chunks()
+
+    def _lying(self, path: str) -> NativeArray:
+        shape = (*self._as_it_lies(self.shape), *self._element.shape[1:])
+        if "native" not in self._node:
+            return BufferArray(self._place, self._element.dtype, shape, path.rpartition("/")[2])
+        stored = self._record.open_array(self._node["native"])
+        if stored.shape != shape or stored.dtype != self._element.dtype:
+            raise DamagedRecordError(
+                f"{self._record.place}: array {self._node['native']!r} is one of {stored.dtype} and shape "
+                f"{stored.shape}, not of {self._element.dtype} and shape {shape}."
+            )
+        return stored
+
+    def _as_it_lies(self, shape: Shape) -> Shape:
+        return shape[::-1] if self._turned else shape
+
+    def _chunks(self) -> Shape | None:
+        chunks = self._stored.chunks
+        return None if chunks is None else self._as_it_lies(chunks[: len(self.shape)])
+
+    def _box(self, box: Box) -> Box:
+        return (box.turned() if self._turned else box).with_axes(self._element.shape[1:])
+
+    def read(self, box: Box) -> Array:
+        if not box.size or not self.dtype.itemsize:
+            return np.zeros(box.counts, self.dtype, order="F" if self._turned else "C")
+        plain = self._stored.read(self._box(box))
+        whole = plain.reshape(-1).view(self.dtype).reshape(self._as_it_lies(box.counts))
+        return whole.T if self._turned else whole
+
+    def write(self, box: Box, block: Array) -> None:
+        self._record.check_changeable()
+        lying = np.ascontiguousarray(block.T if self._turned else block).reshape(self._as_it_lies(box.counts))
+        if self.dtype.itemsize:
+            self._stored.write(self._box(box), plain_elements(lying))
+
+    def resize(self, shape: Shape) -> None:
+        self._record.check_changeable()
+        self._stored.resize((*self._as_it_lies(shape), *self._element.shape[1:]))
+        self._node["shape"] = list(shape)
+        self._record.touch(self._place.line)
+
+
+class BufferArray(NativeArray):
+    """A small array of plain elements in the buffers of a record.
+
+    Parameters
+    ----------
+    place
+        Where the node stands that says where in the buffers it lies.
+    dtype, shape
+        Of the plain elements, as they lie.
+    hint
+        The name of a native array that it may become.
+    """
+
+    def __init__(self, place: Place, dtype: np.dtype[Any], shape: Shape, hint: str) -> None:
+        self._record: Record = place.record
+        self._line, self._node, self._hint = place.line, place.node, hint
+        self.dtype, self.shape = dtype, shape
+
+    def read(self, box: Box) -> Array:
+        part: Array = self._rows(box)[self._in_rows(box)].copy()
+        return part
+
+    def _in_rows(self, box: Box) -> Any:
+        """The index of a box in its rows."""
+        return (slice(None, None, box.steps[0]), *box.slices[1:]) if box.counts else ...
+
+    def _rows(self, box: Box) -> Array:
+        """The rows that a box is in, from its first to its last, read-only."""
+        start, count = (box.starts[0], (box.counts[0] - 1) * box.steps[0] + 1) if box.counts else (0, 1)
+        bytes_per_row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        offset = self._node["at"][0] + start * bytes_per_row
+        data = self._record.bytes_at([offset, count * bytes_per_row])
+        return np.frombuffer(data, self.dtype).reshape((count, *self.shape[1:]) if box.counts else ())
+
+    def write(self, box: Box, block: Array) -> None:
+        if block.size:
+            rows = self._rows(box).copy()
+            rows[self._in_rows(box)] = block
+            start = box.starts[0] * (rows.nbytes // len(rows)) if box.counts else 0
+            self._record.put_bytes(self._node["at"][0] + start, rows.reshape(-1).view(np.uint8).data)
+
+    def resize(self, shape: Shape) -> None:
+        node: dict[str, Node] = self._node
+        old = self.read(Box.whole(self.shape)) if math.prod(self.shape) else np.empty(self.shape, self.dtype)
+        new = resized(old, shape)
+        self._record.drop()
+        if new.nbytes < NATIVE_BYTES:
+            node["at"] = self._record.add_bytes(new.reshape(-1).view(np.uint8).data if new.size else b"")
+        else:
+            del node["at"]
+            node["native"] = self._record.add_array(new, self._hint)
+        self._record.touch(self._line)
