@@ -145,4 +145,5 @@ class Session:
             )
         if not self.closed:
             self.closed = True
+            self.records.clear()  # another handle must not read through this one
             self.root._close()

@@ -308,7 +308,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         self._session.check_open()
         group, rest = self._existing(parts) if parts else (self, [])
         if isinstance(group, View):
-            return group._handle(rest)._find(writing)
+            return group._find_array(rest, writing=writing)
         stored = group._stored_object(rest)
         if stored is not None:
             return RecordArray(stored.place(), full)

@@ -140,10 +140,11 @@ class GroupStore:
             raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.") from None
 
     def open_array(self, name: str) -> NativeArray:
-        arrays = self._arrays()
-        if arrays is None or not arrays._has_node(name):
-            raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.")
-        return arrays._open_array(Name(name))
+        try:
+            arrays: Group = self._group[Name("arrays")]
+            return arrays._open_array(Name(name))
+        except KeyError:
+            raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.") from None
 
     def write_array(self, name: str, array: Array) -> None:
         arrays = self._arrays()

@@ -37,13 +37,17 @@ from pyiron_storage.errors import DamagedRecordError, FileKindError, ReadOnlyErr
 from pyiron_storage.journal import JournaledFile
 from pyiron_storage.native_array import NativeArray
 from pyiron_storage.paths import Name, split
-from pyiron_storage.records.document import Record
+from pyiron_storage.records.document import NATIVE_BYTES, Record
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
 
 Array = np.ndarray[Any, Any]
 
+ALIGNMENT: Final = 64
+"""Big arrays begin at multiples of so many bytes, so that a memory map of one is as good as an array."""
+REPLACED_BYTES: Final = 2**20
+"""A file of this size is replaced where all of it is saved anew."""
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 
 
@@ -239,7 +243,8 @@ class HDF5Storage(GenericStorage):
     def _save(self, path: str, value: Any) -> None:
         """Store a value; in a new file where the old one holds nothing else, so that it does not grow."""
         parts = split(path)
-        if isinstance(value, GenericStorage) or len(parts) != 1 or not self._file.holds_only(link_name(parts[0])):
+        is_alone = len(parts) == 1 and self._file.is_big and self._file.holds_only(link_name(parts[0]))
+        if isinstance(value, GenericStorage) or not is_alone:
             super()._save(path, value)
             return
         prepared = self._prepare(path, value)
@@ -348,9 +353,14 @@ class HDF5File(OpenFile):
         for known in [known for known in self._groups if known[: len(names)] == names]:
             del self._groups[known]
 
+    @property
+    def is_big(self) -> bool:
+        """Whether the file is so big that replacing it costs nothing beside writing it."""
+        return self.path.exists() and self.path.stat().st_size >= REPLACED_BYTES
+
     def holds_only(self, link: bytes) -> bool:
         """Whether the file is ours and has one link at its top level, this one."""
-        return self.bag is None and self.exists and list(h5py.Group(self.group(())).id) == [link]
+        return self.bag is None and list(h5py.Group(self.group(())).id) == [link]
 
     def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array | None:
         """Map an array that stands in the file as it is; None where that is not possible now."""
@@ -424,11 +434,10 @@ class HDF5File(OpenFile):
 
 
 def _open_hdf5(file: JournaledFile, *, writing: bool) -> Any:
+    options = {"libver": ("v108", "v110"), "alignment_threshold": NATIVE_BYTES, "alignment_interval": ALIGNMENT}
     if file.is_new:
-        return h5py.File(
-            file, "w", libver=("v108", "v110"), track_order=True, fs_strategy="fsm", fs_persist=True, fs_threshold=1
-        )
-    return h5py.File(file, "r+" if writing else "r", libver=("v108", "v110"))
+        return h5py.File(file, "w", track_order=True, fs_strategy="fsm", fs_persist=True, fs_threshold=1, **options)
+    return h5py.File(file, "r+" if writing else "r", **options)
 
 
 def is_hdf5(path: Path) -> bool:

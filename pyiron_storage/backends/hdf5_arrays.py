@@ -15,7 +15,7 @@ from pyiron_storage.backends.hdf5_filters import (
     read_into,
     unlimited,
 )
-from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type
+from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type, part_of, read_array
 from pyiron_storage.compression import Compression
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape
 from pyiron_storage.records.document import NATIVE_BYTES
@@ -54,6 +54,8 @@ class HDF5Array(NativeArray):
         self.chunks = creation.get_chunk() if self._layout == h5d.CHUNKED else None
 
     def read(self, box: Box) -> Array:
+        if box.counts == self.shape:
+            return read_array(self._dataset)
         array: Array = np.empty(box.counts, self.dtype)
         if array.size:
             read_into(self._dataset, array, *self._spaces(box))
@@ -61,11 +63,7 @@ class HDF5Array(NativeArray):
 
     def _spaces(self, box: Box) -> tuple[Any, Any]:
         """The dataspaces of a part: in memory and in the file."""
-        if not self.shape or box.counts == self.shape:
-            return h5s.ALL, h5s.ALL
-        space = self._dataset.get_space()
-        space.select_hyperslab(box.starts, box.counts, box.steps)
-        return h5s.create_simple(box.counts), space
+        return part_of(self._dataset, self.shape, box)
 
     def write(self, box: Box, block: Array) -> None:
         if block.size:

@@ -24,9 +24,9 @@ from pyiron_storage.backends.hdf5_filters import (
 )
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.large_memory import filled
+from pyiron_storage.native_array import Array, Box, Shape
 from pyiron_storage.records.rules.arrays import dtype_node
-
-Array = np.ndarray[Any, Any]
 
 NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}
 """The TITLE and the dtype of each kind of number; h5io writes bool as an int of dtype bool."""
@@ -238,7 +238,18 @@ def array_dtype(dataset: Any) -> np.dtype[Any]:
 
 def read_array(dataset: Any) -> Array:
     """The array in a dataset, in memory of its own."""
-    array: Array = np.empty(dataset.shape, array_dtype(dataset))
-    if array.size:
-        read_into(dataset, array)
-    return array
+
+    def fill(box: Box, memory: Array) -> None:
+        read_into(dataset, memory, *part_of(dataset, shape, box))
+
+    shape = dataset.shape
+    return filled(shape, array_dtype(dataset), fill)
+
+
+def part_of(dataset: Any, shape: Shape, box: Box) -> tuple[Any, Any]:
+    """The dataspaces of a part of a dataset: in memory and in the file."""
+    if box.counts == shape:
+        return h5s.ALL, h5s.ALL
+    space = dataset.get_space()
+    space.select_hyperslab(box.starts, box.counts, box.steps)
+    return h5s.create_simple(box.counts), space

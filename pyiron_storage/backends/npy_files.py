@@ -18,6 +18,7 @@ import numpy as np
 from pyiron_storage.backends.compressed_files import is_compressed, open_file, unpacking
 from pyiron_storage.backends.json_values import dtype_of
 from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.large_memory import filled
 from pyiron_storage.native_array import Array, Shape
 
 LONGEST_HEADER: Final = 2**20
@@ -75,19 +76,23 @@ class Npy(NamedTuple):
         """Return the array, in memory of its own."""
         with open_file(self.file) as stream, unpacking(self.file):
             self.begin(stream)
-            array: Array = np.empty(self.shape, self.dtype, order="F" if self.order == "F" else "C")
-            if array.nbytes and self._read_into(stream, array) < array.nbytes:
-                raise DamagedRecordError(f"{self.file}: the file ends before the array does.")
-            return array
+            lying = filled(
+                self.shape[::-1] if self.order == "F" else self.shape,
+                self.dtype,
+                lambda _, memory: self._read_into(stream, memory),
+            )
+            return lying.T if self.order == "F" else lying
 
-    def _read_into(self, stream: Any, array: Array) -> int:
-        """Read straight into the array; return the number of bytes."""
-        view = (array.T if self.order == "F" else array).reshape(-1).view(np.uint8).data
+    def _read_into(self, stream: Any, array: Array) -> None:
+        """Read straight into the array."""
+        view = array.reshape(-1).view(np.uint8).data if array.nbytes else memoryview(b"")
         step = READ_BYTES if is_compressed(self.file) else len(view)
         done = 0
-        while done < len(view) and (got := stream.readinto(view[done : done + step])):
+        while done < len(view):
+            got = stream.readinto(view[done : done + step])
+            if not got:
+                raise DamagedRecordError(f"{self.file}: the file ends before the array does.")
             done += got
-        return done
 
     def mapped(self, mode: str = "r") -> np.memmap[Any, Any]:
         """Return the array as a memory map."""

@@ -102,7 +102,7 @@ class Decoder:
         with garbage_collection_paused():
             if place.container is self.record.nodes:
                 if place.line == ROOT:
-                    self.record.read_all_bytes()
+                    self.record.expect_all()
                 return self._referred(place.line)
             if place.row is not None:
                 line, row = place.row

@@ -98,6 +98,7 @@ class Record:
         self._text_changed = store is None
         self._buffers: bytearray | memoryview | None = None if store else bytearray()
         self._buffers_changed = False
+        self._in_pieces = store is not None
         self._read_in_pieces = 0
         self._garbage = False
         self._type_numbers: dict[bytes, int] | None = None
@@ -278,9 +279,9 @@ class Record:
 
     def _piece(self, offset: Any, length: Any) -> memoryview | None:
         """Bytes that are read by themselves: where the buffers are long, and little of them was asked for so far."""
-        if self._buffers is not None or self.store is None or type(offset) is not int or type(length) is not int:
+        if self._buffers is not None or not self._in_pieces or type(offset) is not int or type(length) is not int:
             return None
-        buffers = self.store.open_buffers()
+        buffers = self.store.open_buffers() if self.store is not None else None
         if buffers is None or not buffers.in_parts or buffers.nbytes < SLICED_BYTES or buffers.dtype != np.uint8:
             return None
         self._read_in_pieces += length + PIECE_COST
@@ -288,10 +289,9 @@ class Record:
             return None
         return buffers.read(Box((offset,), (length,), (1,))).data
 
-    def read_all_bytes(self) -> None:
-        """Read the buffers at once: all of the record will be asked for."""
-        if self.store is not None:
-            self._all_bytes()
+    def expect_all(self) -> None:
+        """Note that all of the record will be asked for, so that the buffers are best read at once."""
+        self._in_pieces = False
 
     def put_bytes(self, offset: int, data: memoryview) -> None:
         """Put bytes in the place of as many others in the buffers; written at once, as part of the transaction."""

@@ -101,18 +101,18 @@ class View:
         PathNotFoundError, NotAnArrayError
             If there is nothing at the path, or something else.
         """
-        return self._handle(split(path))
-
-    def _handle(self, parts: list[str]) -> ArrayHandle:
-        full = join((*self._full_path(), *parts))
+        parts = split(path)
 
         def found(writing: bool) -> RecordArray:  # noqa: FBT001
-            way = (*self._path, *parts)
-            place = find(self._source.place(), way, self._source.path, self._source.file, writing=writing)
-            return RecordArray(place.follow(writing=writing), full)
+            return self._find_array(parts, writing=writing)
 
         found(False)  # noqa: FBT003
+        full = join((*self._full_path(), *parts))
         return ArrayHandle(found, self._source.changing, self._source.file, full)
+
+    def _find_array(self, parts: list[str], *, writing: bool) -> RecordArray:
+        place = find(self._source.place(), (*self._path, *parts), self._source.path, self._source.file, writing=writing)
+        return RecordArray(place.follow(writing=writing), join((*self._full_path(), *parts)))
 
     def copy(self) -> Any:
         """Return the plain thing, as `to_object` does."""

@@ -848,3 +848,14 @@ class StorageConformance:
             assert list(anew) == ["z"]
         with pytest.raises(ps.StorageExistsError):
             self.open(tmp_path, "x")
+
+    def test_what_another_handle_stored_outlives_it(self, storage: GenericStorage, tmp_path: Path) -> None:
+        if not self.persistent:
+            return
+        storage["x"] = [1]
+        with self.open(tmp_path) as other:
+            other["x"] = {"array": np.arange(20_000), "small": np.arange(3), "tuple": (1, 2)}
+        assert storage["x/array"].shape == (20_000,)
+        assert storage.load("x/small").tolist() == [0, 1, 2]
+        storage["x"]["more"] = 1
+        assert storage.load("x")["tuple"] == (1, 2)
