@@ -489,6 +489,29 @@ def test_reader_reads_what_was_changed_in_place(suffix, example, tmp_path):
     assert [*found] == [*expected]
 
 
+@pytest.mark.parametrize("suffix", [".h5", ".jsondir"])
+def test_reader_reads_what_is_compressed_and_what_became_longer(suffix, example, tmp_path):
+    file = tmp_path / f"page{suffix}"
+    expected = nested({"none": None})
+    with ps.open_storage(file, compression="gzip") as storage:
+        storage["x"] = expected
+        storage["text"] = "grün " * 3000
+        storage["bytes"] = bytes(range(256)) * 100
+        storage["grown"] = np.arange(3.0)
+        storage.array("grown").append([3, 4])
+        storage.array("x/big").append(expected["big"][:2])
+        storage["flat"] = np.arange(20_000)
+    with ps.open_storage(file) as storage:
+        storage["plain"] = np.arange(20_000)
+        storage.array("plain").append([-1])
+    expected["big"] = np.concatenate([expected["big"], expected["big"][:2]])
+    found = read_alone(file, ["x"])[0]
+    assert {name for name in expected if not same(found.get(name), expected[name])} == set()
+    text, data, grown, flat, plain = read_alone(file, ["text", "bytes", "grown", "flat", "plain"])
+    assert (text, data, grown.tolist()) == ("grün " * 3000, bytes(range(256)) * 100, [0, 1, 2, 3, 4])
+    assert (flat.shape, plain.shape, plain[-1]) == ((20_000,), (20_001,), -1)
+
+
 # -- what a reader must refuse -----------------------------------------------------------
 
 
