@@ -266,7 +266,7 @@ def test_pairs_of_a_dict_subclass_may_grow(storage):
 
 
 def test_only_ones_own_files_are_swept_and_deleted(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.import_module("pyiron_storage.backends.json_directory"), "GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(importlib.import_module("pyiron_storage.backends.directory"), "GRACE_SECONDS", 0.01)
     folder = tmp_path / "s.jsondir"
     with ps.open_storage(folder) as storage:
         storage["x"] = np.arange(3)

@@ -9,7 +9,6 @@ bagofholding wrote is read by `neighbours`.
 from __future__ import annotations
 
 import functools
-import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from h5py import h5f, h5g, h5l, h5o, h5p, h5s
 
 from pyiron_storage.backends.hdf5_arrays import HDF5Array
 from pyiron_storage.backends.hdf5_filters import COMPRESSIONS
+from pyiron_storage.backends.hdf5_names import link_name, plain_name
 from pyiron_storage.backends.hdf5_values import (
     fits,
     native_form,
@@ -444,26 +444,6 @@ def is_hdf5(path: Path) -> bool:
     """Whether a file is an HDF5 file, by its first bytes."""
     with path.open("rb") as file:
         return file.read(len(SIGNATURE)) == SIGNATURE
-
-
-# -- names ---------------------------------------------------------------------------
-
-
-def link_name(name: str) -> bytes:
-    """The name of the HDF5 link for a node or group.
-
-    ``/`` cannot be in one and is written ``%2F``; the ``%`` of a name that has ``%2F`` or ``%25`` is written ``%25``.
-    """
-    return _SPECIAL.sub(lambda found: "%2F" if found[0] == "/" else "%25", name).encode()
-
-
-def plain_name(link: bytes) -> str:
-    """The name of the node or group behind an HDF5 link."""
-    return _ESCAPED.sub(lambda found: "/" if found[1] == "F" else "%", link.decode("utf-8", "surrogateescape"))
-
-
-_SPECIAL: Final = re.compile(r"/|%(?=2[5F])")
-_ESCAPED: Final = re.compile(r"%2([5F])")
 
 
 def _kind_of(group: h5g.GroupID, link: bytes) -> int:

@@ -1,0 +1,304 @@
+"""One group of a JSON directory: its ``group.json`` and the files beside it.
+
+Each record, each long text and each array is a file of its own, which is never
+changed but only replaced under a new name, or made longer.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from pyiron_storage.backends.compressed_files import is_compressed, read_file, suffix_of, write_new
+from pyiron_storage.backends.file_names import GROUP_FILE, directory_name
+from pyiron_storage.backends.json_values import array_header, from_json, to_json
+from pyiron_storage.backends.npy_files import Npy, write_npy
+from pyiron_storage.backends.replacing import replace_file
+from pyiron_storage.compression import COMPRESSED_BYTES, Compression
+from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
+from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
+from pyiron_storage.records.document import NATIVE_BYTES
+
+FORMAT: Final = 1
+INLINE_BYTES: Final = 1024
+"""Text and bytes up to this size stand in ``group.json``."""
+GRACE_SECONDS: Final = 60.0
+
+
+class Directory:
+    """One group: the content of its ``group.json`` and the files beside it.
+
+    Parameters
+    ----------
+    path
+        The directory.
+    fresh
+        Whether it begins empty, whatever is there.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+        self.path = path
+        self.changed = fresh
+        self._new_files: list[Path] = []
+        self._new_directories: list[Path] = []
+        self._lengthened: dict[str, int] = {}
+        """The files of arrays that became longer since the last commit, with their lengths before."""
+        self.dropped: dict[str, float] = {}
+        self.nodes: dict[str, Any] = {}
+        self.groups: dict[str, str] = {}
+        if not fresh and (path / GROUP_FILE).exists():
+            self._load()
+
+    def _load(self) -> None:
+        where = self.path / GROUP_FILE
+        try:
+            content = orjson.loads(where.read_bytes())
+            version, self.nodes, self.groups = content["pyiron_storage"], content["nodes"], content["groups"]
+            self.dropped = dict(content.get("dropped", {}))
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise FileKindError(f"{where}: the file is not that of a group: {error!r}.") from error
+        if type(version) is not int or version > FORMAT:
+            raise FormatVersionError(f"{where}: format version {version!r} is not known here; {FORMAT} is.")
+        if type(self.nodes) is not dict or type(self.groups) is not dict:
+            raise DamagedRecordError(f"{where}: the nodes or groups of the group are damaged.")
+        for name in (*self.groups.values(), *self.dropped):
+            self._inside(name)
+
+    def _inside(self, name: Any) -> Path:
+        """The path of a file or directory beside ``group.json``, never elsewhere."""
+        if type(name) is not str or name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+            raise DamagedRecordError(f"{self.path / GROUP_FILE}: {name!r} is no name of a file in this directory.")
+        return self.path / name
+
+    # -- nodes -----------------------------------------------------------------------
+
+    def read(self, name: str) -> Any:
+        """Return the value of a node."""
+        node = self.nodes[name]
+        if type(node) is not dict or "file" not in node:
+            return from_json(node, f"{self.path}: {name}")
+        file = self._inside(node["file"])
+        try:
+            if node["$"] == "array":
+                return Npy.of(file, node).read()
+            data = read_file(file)
+            return data.decode() if node["$"] == "text" else data
+        except (FileNotFoundError, UnicodeDecodeError, ValueError) as error:
+            raise DamagedRecordError(f"{file}: the value of {name!r} cannot be read: {error}.") from error
+
+    def read_text(self, name: str) -> bytes:
+        """Return the UTF-8 bytes of a text node."""
+        node = self.nodes[name]
+        if type(node) is dict and node.get("$") == "text":
+            return read_file(self._inside(node["file"]))
+        if type(node) is not str:
+            raise TypeError(f"{self.path}: {name} is no text")
+        return node.encode()
+
+    def write(self, name: str, value: Any, compression: Compression | None = None) -> None:
+        """Write the value of a node, in ``group.json`` where it is small."""
+        if type(value) is np.ndarray:
+            packed = compression if value.nbytes >= COMPRESSED_BYTES else None
+            header, file = array_header(value), self._new_file(name, "npy" + suffix_of(packed))
+            write_new(file, packed, lambda stream: write_npy(stream, value))
+            self._put(name, {**header, "file": file.name})
+        elif type(value) is bytes and len(value) > INLINE_BYTES:
+            file_name = self._write_file(name, "bin", value, compression)
+            self._put(name, {"$": "bytes", "size": len(value), "file": file_name})
+        elif type(value) is str and len(value) > INLINE_BYTES:
+            to_json(value)
+            self.write_text(name, value.encode(), compression)
+        else:
+            self._put(name, to_json(value))
+
+    def write_text(self, name: str, text: bytes, compression: Compression | None = None) -> None:
+        """Write a text node to a file of its own; a record ends in ``jsonl``."""
+        suffix = "jsonl" if name == "record" else "txt"
+        self._put(name, {"$": "text", "file": self._write_file(name, suffix, text, compression)})
+
+    def _put(self, name: str, node: Any) -> None:
+        self._drop(self.nodes.pop(name, None))
+        self.nodes[name] = node
+        self.changed = True
+
+    def remove(self, name: str) -> None:
+        """Take a node or group out."""
+        if name in self.groups:
+            self.dropped[self.groups.pop(name)] = time.time()
+        else:
+            self._drop(self.nodes.pop(name))
+        self.changed = True
+
+    def _drop(self, node: Any) -> None:
+        """Note a file that is not named any more, and since when; it stays for the grace period."""
+        if type(node) is dict and "file" in node:
+            self.dropped[node["file"]] = time.time()
+
+    # -- arrays in part -------------------------------------------------------------------
+
+    def array(self, name: str) -> Npy:
+        """The file of an array."""
+        node = self.nodes[name]
+        return Npy.of(self._inside(node["file"]), node)
+
+    def is_changed(self, name: str) -> bool:
+        """Whether an array was changed since the last commit."""
+        file = self.nodes[name]["file"]
+        return file in self._lengthened or self.path / file in self._new_files
+
+    def may_write(self, name: str, first_row: int) -> bool:
+        """Whether rows of an array can be written in its file: nobody else has seen them."""
+        file = self.nodes[name]["file"]
+        return self.path / file in self._new_files or first_row >= self._lengthened.get(file, sys.maxsize)
+
+    def copy_file(self, name: str) -> None:
+        """Let a copy take the place of the file of an array, to be written."""
+        node = self.nodes[name]
+        copy = self._new_file(name, "npy")
+        shutil.copyfile(self._inside(node["file"]), copy)
+        self._drop(node)
+        self.nodes[name] = {**node, "file": copy.name}
+        self.changed = True
+
+    def lengthen(self, name: str, length: int) -> bool:
+        """Let the file of an array become longer; give False where it must be written anew."""
+        npy, node = self.array(name), self.nodes[name]
+        if length < npy.shape[0] or not npy.lengthened(length):
+            return False
+        self._lengthened.setdefault(node["file"], npy.shape[0])
+        self.nodes[name] = {**node, "shape": [length, *npy.shape[1:]]}
+        self.changed = True
+        return True
+
+    # -- files ------------------------------------------------------------------------
+
+    def _write_file(self, name: str, suffix: str, data: bytes, compression: Compression | None) -> str:
+        packed = compression if len(data) >= COMPRESSED_BYTES else None
+        file = self._new_file(name, suffix + suffix_of(packed))
+        write_new(file, packed, lambda stream: stream.write(data))
+        return file.name
+
+    def _new_file(self, name: str, suffix: str) -> Path:
+        """A name that no file has had, as far as one can see: the hint and a counter."""
+        self._make_directory()
+        stem, counter = directory_name(name), 1
+        while (file := self.path / f"{stem}-{counter}.{suffix}").exists():
+            counter += 1
+        self._new_files.append(file)
+        return file
+
+    def _make_directory(self) -> None:
+        self._new_directories += [path for path in (self.path, *self.path.parents) if not path.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def new_directory(self, name: str) -> str:
+        """A name for the directory of a group, other than those of its neighbours where case does not count."""
+        taken = {known.casefold() for known in self.groups.values()}
+        stem = text = directory_name(name)
+        counter = 1
+        while text.casefold() in taken:
+            counter += 1
+            text = f"{stem}~{counter}"
+        return text
+
+    def save(self) -> None:
+        """Replace ``group.json``; this is the commit of the group."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        content = {"pyiron_storage": FORMAT, "kind": "group", "nodes": self.nodes, "groups": self.groups}
+        old = [name for name, since in self.dropped.items() if time.time() - since > GRACE_SECONDS]
+        kept = {name: since for name, since in self.dropped.items() if name not in old}
+        content |= {"dropped": kept} if kept else {}
+        self._note_lengths()
+        text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        replace_file(self.path / GROUP_FILE, lambda file: file.write(text))
+        self.changed = False
+        self._new_files.clear()
+        self._new_directories.clear()
+        self._lengthened.clear()
+        self.dropped = kept
+        for name in old:
+            remove(self._inside(name))
+
+    def _note_lengths(self) -> None:
+        for name, node in self.nodes.items():
+            if type(node) is dict and node.get("file") in self._lengthened:
+                self.array(name).note_length()
+
+    def undo(self) -> None:
+        """Remove the files that were made since the last commit."""
+        for file in self._new_files:
+            file.unlink(missing_ok=True)
+
+    def undo_directories(self) -> None:
+        """Remove the directories that were made since the last commit, the innermost first, where they are empty."""
+        for path in self._new_directories:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+
+class DirectoryArray(NativeArray):
+    """The array of a node: its file is read in part, and written where nobody has seen the rows yet.
+
+    Parameters
+    ----------
+    directory, name
+        Where the node is.
+    compression
+        For a file that is written anew.
+    """
+
+    def __init__(self, directory: Directory, name: str, compression: Compression | None) -> None:
+        self._directory, self._name, self._compression = directory, name, compression
+        npy = directory.array(name)
+        self.dtype, self.shape = npy.dtype, npy.shape
+        self.in_parts = not is_compressed(npy.file)
+
+    def read(self, box: Box) -> Array:
+        npy = self._directory.array(self._name)
+        if box.counts == npy.shape or not self.in_parts:
+            whole = npy.read()
+            return whole if box.counts == npy.shape else whole[box.slices].copy(order="K")
+        return np.array(npy.mapped()[box.slices]) if box.size else np.empty(box.counts, npy.dtype)
+
+    def write(self, box: Box, block: Array) -> None:
+        if not block.size:
+            return
+        if not self.in_parts:
+            whole = self._directory.array(self._name).read()
+            whole[box.slices] = block
+            self._directory.write(self._name, whole, self._compression)
+            return
+        if not self._directory.may_write(self._name, box.starts[0] if box.starts else 0):
+            self._directory.copy_file(self._name)
+        self._directory.array(self._name).mapped("r+")[box.slices if box.starts else ...] = block
+
+    def resize(self, shape: Shape) -> None:
+        if shape[1:] != self.shape[1:] or not self._directory.lengthen(self._name, shape[0]):
+            whole = resized(self._directory.array(self._name).read(), shape)
+            self._directory.write(self._name, whole, self._compression)
+        self.shape = shape
+
+    def map(self) -> Array:
+        npy = self._directory.array(self._name)
+        if not self.in_parts or npy.nbytes < NATIVE_BYTES or self._directory.is_changed(self._name):
+            return npy.read()
+        return npy.mapped()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or the directory of a group with what the storage put into it; whatever else is there stays."""
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+    elif (path / GROUP_FILE).exists():
+        group = Directory(path)
+        named = [node["file"] for node in group.nodes.values() if type(node) is dict and "file" in node]
+        for name in (*named, *group.groups.values(), *group.dropped, GROUP_FILE):
+            remove(group.path / name)
+        if not any(path.iterdir()):
+            path.rmdir()

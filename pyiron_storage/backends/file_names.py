@@ -1,0 +1,35 @@
+"""Names of files and directories for names of nodes and groups, which may be any text."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+GROUP_FILE: Final = "group.json"
+LONGEST_NAME: Final = 100
+"""Longer names are cut and end in a digest; file systems end at 255 bytes."""
+_OURS: Final = re.compile(r".+-\d+\.(npy|jsonl|txt|bin)(\.gz|\.zst)?|\..+\.new")
+
+
+def directory_name(name: str) -> str:
+    """The name of the directory or file for a group or node: percent-encoded where a file system would object."""
+    text = _FORBIDDEN.sub(_percent, name)
+    if text.upper().partition(".")[0] in _DEVICES or text.startswith(".") or _OURS.fullmatch(text):
+        text = _percent(text[0]) + text[1:]
+    if text[-1] in ". ":
+        text = text[:-1] + _percent(text[-1])
+    if text.casefold() == GROUP_FILE:
+        text = _percent(text[0]) + text[1:]
+    if len(text.encode()) > LONGEST_NAME:
+        text = text[:20] + "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    return text
+
+
+def _percent(found: re.Match[str] | str) -> str:
+    text = found if isinstance(found, str) else found[0]
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%]')
+_DEVICES: Final = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
