@@ -353,11 +353,11 @@ def test_other_tools_read_what_is_compressed():
 )
 def test_a_missing_package_is_named(file, package, how, monkeypatch):
     ps.save([1, 2], file)
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ps.MissingPackageError, match=rf"pyiron_storage\[{package}\]"):
-        ps.save(np.arange(10_000), file, compression=how)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, package, None)
+        with pytest.raises(ps.MissingPackageError, match=rf"pyiron_storage\[{package}\]"):
+            ps.save(np.arange(10_000), file, compression=how)
     assert ps.load(file) == [1, 2]
-    monkeypatch.undo()
     ps.save(np.arange(10_000), file, compression=how)
     code = f"import sys; sys.modules[{package!r}] = None; import pyiron_storage as ps; ps.load({file!r})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
