@@ -25,7 +25,7 @@ class ArrayHandle:
     Parameters
     ----------
     find : callable
-        Finds the array; with True, to be changed.
+        Finds the array.
     changing : callable
         Begins a transaction.
     file, path : str
@@ -45,7 +45,7 @@ class ArrayHandle:
 
     def __init__(
         self,
-        find: Callable[[bool], NativeArray],
+        find: Callable[[], NativeArray],
         changing: Callable[[], AbstractContextManager[None]],
         file: str,
         path: str,
@@ -59,17 +59,17 @@ class ArrayHandle:
     @property
     def shape(self) -> Shape:
         """The length along each axis."""
-        return self._find(False).shape  # noqa: FBT003
+        return self._find().shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the entries."""
-        return self._find(False).dtype  # noqa: FBT003
+        return self._find().dtype
 
     @property
     def chunks(self) -> Shape | None:
         """The shape of the pieces in which the array is stored; None where it is stored as one."""
-        return self._find(False).chunks  # noqa: FBT003
+        return self._find().chunks
 
     @property
     def ndim(self) -> int:
@@ -84,7 +84,7 @@ class ArrayHandle:
     @property
     def nbytes(self) -> int:
         """The number of bytes of all entries, in memory."""
-        return self._find(False).nbytes  # noqa: FBT003
+        return self._find().nbytes
 
     def __len__(self) -> int:
         shape = self.shape
@@ -94,7 +94,7 @@ class ArrayHandle:
 
     def __repr__(self) -> str:
         try:
-            found = self._find(False)  # noqa: FBT003
+            found = self._find()
         except StorageError:
             return f"<handle on the array {self.path!r} of {self._file!r}, which is gone>"
         chunks = f", chunks {found.chunks}" if found.chunks else ""
@@ -110,7 +110,7 @@ class ArrayHandle:
         ArrayIndexError
             If the index is outside the array.
         """
-        array = self._find(False)  # noqa: FBT003
+        array = self._find()
         selection = self._selection(key, array)
         if selection is None:
             return array.read(Box.whole(array.shape))[key]
@@ -137,7 +137,7 @@ class ArrayHandle:
             If the storage was opened for reading.
         """
         with self._changing():
-            array = self._find(True)  # noqa: FBT003
+            array = self._find()
             entries = self._entries(values, array.dtype)
             selection = self._selection(key, array)
             if selection is None:
@@ -170,7 +170,7 @@ class ArrayHandle:
         [-3.7, -3.72, -3.73]
         """
         with self._changing():
-            array = self._find(True)  # noqa: FBT003
+            array = self._find()
             length = self._length(array)
             rows = self._entries(values, array.dtype)
             rows = rows[np.newaxis] if rows.shape == array.shape[1:] else rows
@@ -181,7 +181,7 @@ class ArrayHandle:
                 )
             if len(rows):
                 array.resize((length + len(rows), *array.shape[1:]))
-                self._write(self._find(True), select(slice(length, None), (length + len(rows), *rows.shape[1:])), rows)  # noqa: FBT003
+                self._write(self._find(), select(slice(length, None), (length + len(rows), *rows.shape[1:])), rows)
 
     def resize(self, length: int) -> None:
         """Set the length along the first axis; what is added is zeros.
@@ -197,7 +197,7 @@ class ArrayHandle:
             If it is negative, or the array has no axes.
         """
         with self._changing():
-            array = self._find(True)  # noqa: FBT003
+            array = self._find()
             if length < 0:
                 raise ArrayShapeError(f"{self._file}: {self.path!r} cannot have the length {length}.")
             if length != self._length(array):

@@ -298,17 +298,16 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         parts = split(path)
         full = join((*self._location, *parts))
 
-        def found(writing: bool) -> NativeArray:  # noqa: FBT001
-            return self._find_array(parts, full, writing=writing)
+        self._find_array(parts, full)  # it is there
+        return ArrayHandle(
+            functools.partial(self._find_array, parts, full), self._session.transaction, self._session.file, full
+        )
 
-        found(False)  # noqa: FBT003
-        return ArrayHandle(found, self._session.transaction, self._session.file, full)
-
-    def _find_array(self, parts: list[str], full: str, *, writing: bool) -> NativeArray:
+    def _find_array(self, parts: list[str], full: str) -> NativeArray:
         self._session.check_open()
         group, rest = self._existing(parts) if parts else (self, [])
         if isinstance(group, View):
-            return group._find_array(rest, writing=writing)
+            return group._find_array(rest)
         stored = group._stored_object(rest)
         if stored is not None:
             return RecordArray(stored.place(), full)

@@ -167,6 +167,28 @@ def test_arrays_of_h5io_and_bagofholding_are_read_in_part():
         assert np.array_equal(ps.load(file, path), array)
 
 
+def test_a_pickle_file_has_no_handles():
+    ps.save(np.arange(3), "f.pkl")
+    with ps.open_storage("f.pkl") as storage, pytest.raises(ps.UnsupportedOperationError, match="as a whole"):
+        storage.array("object")
+
+
+def test_a_list_of_rows_is_read_and_written():
+    array = np.arange(30_000.0).reshape(300, 100)
+    ps.save(array, "f.h5")
+    with ps.open_storage("f.h5") as storage:
+        handle = storage.array("object")
+        assert np.array_equal(handle[[5, 3, 5]], array[[5, 3, 5]])
+        assert np.array_equal(handle[array > 29_990], array[array > 29_990])
+        handle[[1, 2], 0] = -1
+        handle[array > 29_990] = 0
+        array[[1, 2], 0] = -1
+        array[array > 29_990] = 0
+        assert np.array_equal(handle, array)
+        handle[...] = 7  # one value for all
+        assert (storage["object"] == 7).all()
+
+
 # -- mapped ----------------------------------------------------------------------------------
 
 

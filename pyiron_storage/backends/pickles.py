@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.backends.opening import checked_path, read_only
 from pyiron_storage.backends.replacing import replace_file
 from pyiron_storage.errors import (
@@ -107,6 +108,12 @@ class PickleStorage(GenericStorage):
     def create_group(self, name: str) -> GenericStorage:
         raise UnsupportedOperationError(
             f"{self._path}: a pickle file holds one object and no groups. Use the back-end 'hdf5' or 'json'."
+        )
+
+    def array(self, path: str) -> ArrayHandle:
+        raise UnsupportedOperationError(
+            f"{self._path}: a pickle file is read and written as a whole, so there are no handles on its arrays. Load "
+            f"{NODE!r}, or use the back-end 'hdf5' or 'json'."
         )
 
     def list_nodes(self) -> list[str]:

@@ -85,12 +85,14 @@ class RecordArray(NativeArray):
         lying = np.ascontiguousarray(block.T if self._turned else block).reshape(self._as_it_lies(box.counts))
         if self.dtype.itemsize:
             self._stored.write(self._box(box), plain_elements(lying))
+            if self._place.on_change is not None:  # it stands in a column, which takes the new entries
+                self._place.touch()
 
     def resize(self, shape: Shape) -> None:
         self._record.check_changeable()
         self._stored.resize((*self._as_it_lies(shape), *self._element.shape[1:]))
         self._node["shape"] = list(shape)
-        self._record.touch(self._place.line)
+        self._place.touch()
 
 
 class BufferArray(NativeArray):
@@ -108,7 +110,7 @@ class BufferArray(NativeArray):
 
     def __init__(self, place: Place, dtype: np.dtype[Any], shape: Shape, hint: str) -> None:
         self._record: Record = place.record
-        self._line, self._node, self._hint = place.line, place.node, hint
+        self._place, self._node, self._hint = place, place.node, hint
         self.dtype, self.shape = dtype, shape
 
     def read(self, box: Box) -> Array:
@@ -144,4 +146,4 @@ class BufferArray(NativeArray):
         else:
             del node["at"]
             node["native"] = self._record.add_array(new, self._hint)
-        self._record.touch(self._line)
+        self._place.touch()

@@ -33,6 +33,8 @@ LEAST: Final = 8
 """Fewer things than this are written one by one, not as columns or tables."""
 NATIVE_BYTES: Final = 65_536
 """An array of this size or larger becomes a native array of the back-end."""
+REWRITTEN_BYTES: Final = 16 * 2**20
+"""A native column of at most this size that was read is written anew, once, however many of its cells change."""
 BUFFER_ALIGNMENT: Final = 16
 SLICED_BYTES: Final = 2**20
 """Of buffers of this size or larger, a few pieces are read by themselves."""
@@ -247,13 +249,27 @@ class Record:
     def overwrite(self, holder: dict[str, Any], offset: int, data: bytes) -> None:
         """Put other bytes in the place of some that a node names, `offset` bytes behind their beginning."""
         if "native" in holder:
-            array = self.new_arrays[holder["native"]] = self.kept_array(holder["native"])
-            array.reshape(-1).view(np.uint8)[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
+            self._overwrite_native(holder["native"], offset, data)
             return
         self.bytes_at(holder["at"])  # refuses what is not there
-        start = holder["at"][0] + offset
-        self._writable_buffers()[start : start + len(data)] = data
-        self._buffers_changed = True
+        self.put_bytes(holder["at"][0] + offset, data)
+
+    def _overwrite_native(self, name: str, offset: int, data: bytes) -> None:
+        kept = self._kept_arrays.get(name)
+        if name in self.new_arrays or (kept is not None and kept.nbytes <= REWRITTEN_BYTES):
+            array = self.new_arrays[name] = self.kept_array(name)
+            array.reshape(-1).view(np.uint8)[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
+            return
+        lying = self.open_array(name)
+        row = lying.nbytes // lying.shape[0] if lying.shape and lying.shape[0] else 0
+        if lying.in_parts and row and offset % row == len(data) % row == 0:
+            count = (len(data) // row, *lying.shape[1:])
+            box = Box.whole(count)._replace(starts=(offset // row, *(0,) * (len(count) - 1)))
+            lying.write(box, np.frombuffer(data, lying.dtype).reshape(count))
+        else:
+            array = self.array(name)
+            array.reshape(-1).view(np.uint8)[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
+            self.new_arrays[name] = array
 
     def _writable_buffers(self) -> bytearray:
         if not isinstance(self._buffers, bytearray):
@@ -293,7 +309,7 @@ class Record:
         """Note that all of the record will be asked for, so that the buffers are best read at once."""
         self._in_pieces = False
 
-    def put_bytes(self, offset: int, data: memoryview) -> None:
+    def put_bytes(self, offset: int, data: bytes | memoryview) -> None:
         """Put bytes in the place of as many others in the buffers; written at once, as part of the transaction."""
         at = slice(offset, offset + len(data))
         buffers = self.store.open_buffers() if self.store is not None and not self._buffers_changed else None
@@ -339,6 +355,14 @@ class Record:
     def map_array(self, name: str) -> np.ndarray[Any, Any]:
         """A native array of the record as a read-only memory map where that is possible, else as `array` gives it."""
         return self.array(name) if self.store is None or name in self.new_arrays else self.store.open_array(name).map()
+
+    def rows(self, name: str, start: int, stop: int) -> bytes:
+        """The bytes of some rows of a native array."""
+        if self.store is None or name in self.new_arrays:
+            return self.array(name)[start:stop].tobytes()
+        lying = self.store.open_array(name)
+        whole = Box.whole((stop - start, *lying.shape[1:]))
+        return lying.read(whole._replace(starts=(start, *whole.starts[1:]))).tobytes()
 
     def open_array(self, name: str) -> NativeArray:
         """A native array of the record where it lies, to be read and changed in part."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -103,16 +104,13 @@ class View:
         """
         parts = split(path)
 
-        def found(writing: bool) -> RecordArray:  # noqa: FBT001
-            return self._find_array(parts, writing=writing)
-
-        found(False)  # noqa: FBT003
+        self._find_array(parts)  # it is there
         full = join((*self._full_path(), *parts))
-        return ArrayHandle(found, self._source.changing, self._source.file, full)
+        return ArrayHandle(partial(self._find_array, parts), self._source.changing, self._source.file, full)
 
-    def _find_array(self, parts: list[str], *, writing: bool) -> RecordArray:
-        place = find(self._source.place(), (*self._path, *parts), self._source.path, self._source.file, writing=writing)
-        return RecordArray(place.follow(writing=writing), join((*self._full_path(), *parts)))
+    def _find_array(self, parts: list[str]) -> RecordArray:
+        place = find(self._source.place(), (*self._path, *parts), self._source.path, self._source.file)
+        return RecordArray(place.follow(), join((*self._full_path(), *parts)))
 
     def copy(self) -> Any:
         """Return the plain thing, as `to_object` does."""

@@ -41,7 +41,11 @@ class ArrayColumn(ColumnKind):
 
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         size = _bytes_of_one(node, record)
-        at = node["at"][0] if "at" in node else record.add_bytes(bytes(column_bytes(node, record)))[0]
+        at = (
+            node["at"][0]
+            if "at" in node
+            else record.add_bytes(record.rows(node["native"], start, stop))[0] - start * size
+        )
         form = {"$": "array", "dtype": node["dtype"], "shape": node["shape"]}
         return [{**form, "at": [at + index * size, size]} for index in range(start, stop)]
 
