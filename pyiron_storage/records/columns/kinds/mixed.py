@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded
 from pyiron_storage.records.columns.entries import put_cell
-from pyiron_storage.records.columns.kind import ColumnKind
+from pyiron_storage.records.columns.kind import ColumnKind, exhaust
+from pyiron_storage.records.columns.kinds.rows import prepare_like_dicts
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -26,10 +27,12 @@ PLAIN_LEAST: Final = 64
 
 
 class Grouped(NamedTuple):
-    """Values by group."""
+    """Values by group, and what tells the groups apart."""
 
     codes: list[int]
     groups: list[list[Any]]
+    keys: list[Any]
+    are_dicts: bool
 
 
 class MixedColumn(ColumnKind):
@@ -42,21 +45,22 @@ class MixedColumn(ColumnKind):
         different = set(types)
         if len(different) > MOST_GROUPS or (len(values) < PLAIN_LEAST and different <= PLAIN):
             return None
-        keys = _keys(values, types, different, encoder)
+        are_dicts = different == {dict}
+        keys = list(map(tuple, values)) if are_dicts else _keys(values, types, different, encoder)
         numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
         if not 1 < len(numbers) <= min(MOST_GROUPS, len(values) // FEWEST_IN_GROUP):
             return None
         codes = list(map(numbers.__getitem__, keys))
         groups: list[list[Any]] = [[] for _ in numbers]
-        for code, value in zip(codes, values, strict=True):
-            groups[code].append(value)
-        return Grouped(codes, groups)
+        exhaust(map(list.append, map(groups.__getitem__, codes), values))
+        return Grouped(codes, groups, list(numbers), are_dicts)
 
     def encode(self, grouped: Grouped, held: int, encoder: Encoder) -> dict[str, Node]:
         columns = []
-        for number, group in enumerate(grouped.groups):
+        for number, (group, keys) in enumerate(zip(grouped.groups, grouped.keys, strict=True)):
+            prepared = prepare_like_dicts(group, keys, held + 1) if grouped.are_dicts else None
             try:
-                columns.append(encode_column(group, held + 1, encoder))
+                columns.append(encode_column(group, held + 1, encoder, prepared))
             except Refusal as refusal:
                 index = int(refusal.parts[-1])
                 refusal.parts[-1] = str([i for i, code in enumerate(grouped.codes) if code == number][index])

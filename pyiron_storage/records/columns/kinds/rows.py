@@ -9,11 +9,11 @@ from itertools import repeat
 from operator import attrgetter, countOf, itemgetter, setitem
 from typing import Any, Final, NamedTuple
 
-from pyiron_storage.records.columns.column import column_kind, decode_column, encode_columns
+from pyiron_storage.records.columns.column import Prepared, column_kind, decode_column, encode_columns
 from pyiron_storage.records.columns.entries import put_cell
-from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, exhaust
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_holders, exhaust
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node, Record, dump
+from pyiron_storage.records.document import LEAST, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.instances import is_row_class
@@ -34,9 +34,19 @@ class Rows(NamedTuple):
 def as_rows(values: list[Any], states: list[dict[Any, Any]]) -> Rows | None:
     """Values whose states are dicts with the same keys, all of them text; None where they are not."""
     keys = tuple(states[0])
-    if set(map(type, keys)) - {str} or countOf(map(tuple, states), keys) != len(states) or not is_text("".join(keys)):
+    if countOf(map(len, states), len(keys)) != len(states) or countOf(map(tuple, states), keys) != len(states):
         return None
-    return Rows(values, states, keys)
+    return Rows(values, states, keys) if _are_text(keys) else None
+
+
+def prepare_like_dicts(values: list[Any], keys: tuple[Any, ...], held: int) -> Prepared | None:
+    """The column of dicts that are known to have the same keys; None where it is not known that it is one."""
+    alone = len(values) >= LEAST and countOf(count_holders(values), held) == len(values)
+    return Prepared(DICTS, Rows(values, values, keys)) if alone and _are_text(keys) else None
+
+
+def _are_text(keys: tuple[Any, ...]) -> bool:
+    return not set(map(type, keys)) - {str} and is_text("".join(keys))
 
 
 class DictColumn(ColumnKind):
@@ -175,5 +185,6 @@ def _state(keys: list[str], row: tuple[Node, ...]) -> Node:
     return dict(zip(keys, row, strict=True))
 
 
-COLUMN_KINDS.add(DictColumn(), dict)
+DICTS: Final = DictColumn()
+COLUMN_KINDS.add(DICTS, dict)
 COLUMN_KINDS.add(InstanceColumn(), predicate=is_row_class)

@@ -55,9 +55,10 @@ class RepeatedColumn(ColumnKind):
     def prepare(self, values: list[Any], held: int, encoder: Encoder) -> tuple[list[int], dict[int, Any]] | None:
         if set(map(type, values)) <= PLAIN:
             return None
+        if 2 * len(set(map(id, values))) > len(values):
+            return None
         numbers = list(map(id, values))
-        different = dict(zip(numbers, values, strict=True))
-        return (numbers, different) if 2 * len(different) <= len(values) else None
+        return numbers, dict(zip(numbers, values, strict=True))
 
     def encode(self, prepared: tuple[list[int], dict[int, Any]], held: int, encoder: Encoder) -> dict[str, Node]:
         numbers, different = prepared
