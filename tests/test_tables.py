@@ -125,6 +125,16 @@ def test_code_that_looks_at_nodes_sees_them_filled():
     assert same(nodes)
 
 
+def test_nodes_whose_attributes_stand_in_another_order_are_made_in_their_order():
+    nodes = [Node() for _ in range(16)]
+    for i, node in enumerate(nodes):
+        others = {"counted": None, "number": i, "node": nodes[0]}
+        node.__dict__.update(others if i in (0, 4) else dict(reversed(others.items())))
+    nodes[4].node = nodes[3]
+    nodes[3].node, nodes[3].counted = nodes[4], Counted(nodes[4])
+    assert same(nodes)
+
+
 def test_a_long_chain():
     first = node = Node()
     for i in range(20_000):

@@ -6,7 +6,14 @@ from collections.abc import Hashable
 from itertools import repeat
 from typing import Any, Final, NamedTuple
 
-from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded
+from pyiron_storage.records.columns.column import (
+    Prepared,
+    column_kind,
+    decode_column,
+    encode_column,
+    expanded,
+    prepare_column,
+)
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import ColumnKind, exhaust
 from pyiron_storage.records.columns.kinds.rows import prepare_like_dicts
@@ -55,12 +62,20 @@ class MixedColumn(ColumnKind):
         exhaust(map(list.append, map(groups.__getitem__, codes), values))
         return Grouped(codes, groups, list(numbers), are_dicts)
 
-    def encode(self, grouped: Grouped, held: int, encoder: Encoder) -> dict[str, Node]:
+    def encode(self, grouped: Grouped, held: int, encoder: Encoder) -> dict[str, Node] | None:
+        prepared = [
+            (prepare_like_dicts(group, keys, held + 1) if grouped.are_dicts else None)
+            or prepare_column(group, held + 1, encoder)
+            for group, keys in zip(grouped.groups, grouped.keys, strict=True)
+        ]
+        if not any(prepared):
+            grouped.groups.clear()  # they hold the values, which would count as shared
+            return None
+        _gather(grouped, prepared)
         columns = []
-        for number, (group, keys) in enumerate(zip(grouped.groups, grouped.keys, strict=True)):
-            prepared = prepare_like_dicts(group, keys, held + 1) if grouped.are_dicts else None
+        for number, (group, found) in enumerate(zip(grouped.groups, prepared, strict=True)):
             try:
-                columns.append(encode_column(group, held + 1, encoder, prepared))
+                columns.append(encode_column(group, held + 1, encoder, found))
             except Refusal as refusal:
                 index = int(refusal.parts[-1])
                 refusal.parts[-1] = str([i for i, code in enumerate(grouped.codes) if code == number][index])
@@ -86,6 +101,25 @@ class MixedColumn(ColumnKind):
         code = codes[index]
         put_cell(column.inner("columns").inner(code), codes[:index].count(code), new)
         return True
+
+
+def _gather(grouped: Grouped, prepared: list[Prepared | None]) -> None:
+    """Put the groups for which no column was prepared into one, the last.
+
+    Thus these things are written and made in the order in which they stand, as
+    without columns: where they hold each other, what one finds in another while it is
+    made depends on it.
+    """
+    loose = {number for number, found in enumerate(prepared) if found is None}
+    if len(loose) < 2:
+        return
+    kept = [number for number, found in enumerate(prepared) if found is not None]
+    numbers = {old: new for new, old in enumerate(kept)} | dict.fromkeys(loose, len(kept))
+    groups = list(map(iter, grouped.groups))
+    together = [next(groups[code]) for code in grouped.codes if code in loose]
+    grouped.groups[:] = [*(grouped.groups[number] for number in kept), together]
+    grouped.codes[:] = map(numbers.__getitem__, grouped.codes)
+    prepared[:] = [*(prepared[number] for number in kept), None]
 
 
 def _keys(values: list[Any], types: list[type], different: set[type], encoder: Encoder) -> list[Hashable]:
