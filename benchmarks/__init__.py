@@ -1,0 +1,1 @@
+"""What pyiron_storage costs beside pickle, joblib and h5io: ``python -m benchmarks``."""
