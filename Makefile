@@ -22,6 +22,9 @@ lint: $(VENV)/.installed  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: $(VENV)/.installed  ## times, sizes and memory beside pickle, joblib and h5io, in five minutes
+	@$(BIN)/python -m benchmarks
+
 stress: $(VENV)/.installed  ## the long tests
 	@$(BIN)/python -m pytest -m stress
 
