@@ -34,9 +34,11 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.names import import_type
-from pyiron_storage.records.navigate import NodeInfo, walk
+from pyiron_storage.records.navigate import NodeInfo, info
 from pyiron_storage.records.places import Place
+from pyiron_storage.records.rule import qualified_name
 from pyiron_storage.records.views import View
+from pyiron_storage.records.walking import walk
 from pyiron_storage.session import Location, Session, Shared
 from pyiron_storage.stored_object import GroupStore, StoredObject, encoder_options
 
@@ -638,9 +640,9 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         if len(rest) == 1 and group._has_node(rest[0]):
             return group._info(Name(rest[0]))
         found = group._child(rest[0]) if rest else group
-        if isinstance(found, View):
-            return found.info()
-        return NodeInfo("group", "group", size=len(found)) if isinstance(found, GenericStorage) else value_info(found)
+        if isinstance(found, GenericStorage):
+            return NodeInfo("group", "group", size=len(found))
+        return info(Place.root(self._session.records[*group._location, rest[0]]))
 
     def walk(self) -> Iterator[tuple[str, NodeInfo]]:
         """Yield path and info of everything in this group, however deep; imports nothing.
@@ -699,4 +701,4 @@ def value_info(value: Any) -> NodeInfo:
     if isinstance(value, str):
         return NodeInfo("value", "str", size=len(value.encode("utf-8", "surrogatepass")))
     size = len(value) if isinstance(value, bytes) else 0 if value is None else np.asarray(value).nbytes
-    return NodeInfo("value", type(value).__name__, size=size)
+    return NodeInfo("value", qualified_name(type(value)), size=size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pyiron_storage.errors import DamagedRecordError, NotAContainerError
 from pyiron_storage.paths import escape, join, not_found
@@ -65,7 +65,7 @@ def rule_of(place: Place) -> Rule:
     if type(node) is not dict:
         return REGISTRY.by_name["plain"]
     name = node.get("$", "dict")
-    if name not in REGISTRY.by_name:
+    if type(name) is not str or name not in REGISTRY.by_name:
         raise DamagedRecordError(f"{place.record.place}: the rule {name!r} is not known to this release.")
     return REGISTRY.by_name[name]
 
@@ -113,12 +113,10 @@ def is_value(place: Place) -> bool:
 def type_name(place: Place) -> str:
     """The type of what stands at a place, as ``module.Class``, from the record alone."""
     rule, node = rule_of(place), place.node
-    if type(node) is dict and type(node.get("type")) is int:
+    if type(node) is dict and type(node.get("type")) is int and rule.name != "column":
         name: str = place.record.type_entry(node["type"])["name"]
         return name.replace(":", ".")
-    if rule.name in ("array", "scalar", "dtype"):
-        return {"array": "numpy.ndarray", "scalar": "numpy.generic", "dtype": "numpy.dtype"}[rule.name]
-    return type(node).__name__ if rule.name == "plain" else rule.name
+    return rule.type_name(node)
 
 
 def info(place: Place) -> NodeInfo:
@@ -143,13 +141,6 @@ def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:
     if shape is not None:
         return math.prod(shape) * REGISTRY.by_name["array"].itemsize(node)  # type: ignore[attr-defined, no-any-return]
     return len(node["hex"]) // 2 if "hex" in node else 8
-
-
-def walk(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, NodeInfo]]:
-    """Yield the path and the info of a place and of everything below it; what is shared is entered once."""
-    for where, target, first in walk_places(place, path):
-        found = info(target)
-        yield where, replace(found, same_as=first) if first is not None else found
 
 
 def walk_places(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, Place, str | None]]:

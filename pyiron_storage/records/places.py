@@ -81,26 +81,28 @@ def key_part(record: Record, key: Node) -> str:
     """
     if type(key) is str:
         return key
-    return OtherKey(dump(_spelled_out(record, key)).decode())
+    return OtherKey(dump(_spelled_out(record, key, ())).decode())
 
 
-def _spelled_out(record: Record, node: Node) -> Node:
+def _spelled_out(record: Record, node: Node, above: tuple[int, ...]) -> Node:
+    """A node with what it refers to in place; a key that holds itself has the number of the line there."""
     if type(node) is list:
-        return [_spelled_out(record, inner) for inner in node]
+        return [_spelled_out(record, inner, above) for inner in node]
     if type(node) is not dict:
         return node
     if is_reference(node):
-        return _spelled_out(record, record.node(node["$"]))
-    return _by_rule(record, node)
+        line = node["$"]
+        return node if line in above else _spelled_out(record, record.node(line), (*above, line))
+    return _by_rule(record, node, above)
 
 
-def _by_rule(record: Record, node: dict[str, Node]) -> Node:
-    if node["$"] == "scalar" and "number" in node:
+def _by_rule(record: Record, node: dict[str, Node], above: tuple[int, ...]) -> Node:
+    if node.get("$") == "scalar" and "number" in node:
         return node["number"]  # equal to the number, as in a dict
-    spelled = {field: _spelled_out(record, inner) for field, inner in node.items()}
-    if node["$"] == "tuple":
+    spelled = {field: _spelled_out(record, inner, above) for field, inner in node.items()}
+    if node.get("$") == "tuple":
         return spelled["items"]
-    if node["$"] == "frozenset" and type(spelled["items"]) is list:
+    if node.get("$") == "frozenset" and type(spelled["items"]) is list:
         spelled["items"] = sorted(spelled["items"], key=dump)  # their order changes from process to process
     if "type" in node:
         spelled["type"] = record.type_entry(node["type"])["name"]

@@ -35,6 +35,8 @@ class Rule:
     """What stands behind ``"$"``."""
     kind: str = "object"
     """What a reader sees: value, array, list, dict, tuple, set, group or object."""
+    type_names: tuple[str, ...] = ()
+    """The types that it is registered for, ``"module.Class"`` for what is not built in; the first is the usual one."""
 
     # -- from object to node -------------------------------------------------
 
@@ -79,6 +81,10 @@ class Rule:
         """Whether an item of this kind comes back as a value; anything else as a view."""
         return self.kind in ("value", "array")
 
+    def type_name(self, node: Node) -> str:
+        """Return the type of what a node stands for, ``"module.Class"``, where the node names no class itself."""
+        return self.type_names[0] if self.type_names else self.name
+
     def parts(self, place: Place) -> Parts:
         """Return what a path can name inside the node at a place."""
         return Parts()
@@ -97,6 +103,7 @@ class Registry:
     def add(self, rule: Rule, *types: type, predicate: Callable[[type], bool] | None = None) -> Rule:
         """Register a rule for exact types, for the types that a predicate accepts, or both."""
         self.by_name[rule.name] = rule
+        rule.type_names = (*rule.type_names, *map(qualified_name, types))
         self._found.clear()
         self.exact.update(dict.fromkeys(types, rule))
         if predicate is not None:
@@ -115,6 +122,18 @@ class Registry:
             rule = next((rule for predicate, rule in self._predicates if predicate(cls)), self._fallback)
             self._found[cls] = rule
         return rule
+
+
+def qualified_name(cls: type) -> str:
+    """``"module.Class"``; of what is built in the class alone.
+
+    Examples
+    --------
+    >>> import decimal
+    >>> qualified_name(decimal.Decimal), qualified_name(int)
+    ('decimal.Decimal', 'int')
+    """
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 REGISTRY: Final = Registry()

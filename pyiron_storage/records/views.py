@@ -24,10 +24,11 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.graft import Graft
-from pyiron_storage.records.navigate import NodeInfo, find, info, is_value, parts_of, rule_of, type_name, walk
+from pyiron_storage.records.navigate import NodeInfo, find, info, is_value, parts_of, rule_of, type_name
 from pyiron_storage.records.parts import DictParts, Parts
 from pyiron_storage.records.places import Place, key_of
 from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.walking import walk
 
 
 class RecordSource(Protocol):

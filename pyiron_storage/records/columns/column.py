@@ -111,8 +111,10 @@ def column_kind(node: Node, record: Record) -> ColumnKind:
 
 def entry(node: Node, index: int, record: Record) -> Node:
     """Return the ordinary node of one entry of a column, from 0."""
-    (found,) = column_kind(node, record).entries(node, index, index + 1, record)
-    return found
+    found = column_kind(node, record).entries(node, index, index + 1, record)
+    if len(found) != 1:
+        raise DamagedRecordError(f"{record.place}: a column of {node['count']} has no entry {index}.")
+    return found[0]
 
 
 def expanded(node: Node, record: Record) -> list[Node]:

@@ -17,8 +17,10 @@ from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.places import Place
 
 if TYPE_CHECKING:
+    from pyiron_storage.records.columns.outlines import Outline
     from pyiron_storage.records.decoder import Decoder
     from pyiron_storage.records.encoder import Encoder
+    from pyiron_storage.records.walking import Walk
 
 
 def count_holders(values: list[Any]) -> Iterator[int]:
@@ -101,6 +103,10 @@ class ColumnKind:
             return self.expand(node, record).index(wanted)
         except ValueError:
             raise KeyError(wanted) from None
+
+    def outline(self, node: Node, walk: Walk) -> Outline | None:
+        """Return what a walk lists of the entries, of which there are some; None where it looks at each."""
+        return None
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         """Put an ordinary node in the place of an entry, where that is possible without the others."""

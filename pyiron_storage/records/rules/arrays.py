@@ -20,7 +20,7 @@ from pyiron_storage.records.document import NATIVE_BYTES, Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.parts import ArrayParts, Parts
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.rule import REGISTRY, Rule, qualified_name
 from pyiron_storage.records.rules.containers import fill_items
 from pyiron_storage.records.rules.objects import ObjectRule
 
@@ -213,6 +213,9 @@ class ScalarRule(Rule):
             return np.bytes_(data) if dtype.kind == "S" else np.str_(data.decode(_UTF32[dtype.byteorder]))
         return np.frombuffer(data, dtype, 1).copy()[0] if dtype.itemsize else np.zeros(1, dtype)[0]
 
+    def type_name(self, node: Node) -> str:
+        return qualified_name(_dtype_of(node["dtype"]).type)
+
 
 _UTF32: Final = {"<": "utf-32-le", ">": "utf-32-be", "=": f"utf-32-{sys.byteorder[0]}e"}
 
@@ -230,6 +233,7 @@ class DtypeRule(Rule):
 
     name = "dtype"
     kind = "value"
+    type_names = ("numpy.dtype",)
 
     def encode(self, obj: np.dtype[Any], encoder: Encoder) -> Node:
         dtype = dtype_node(obj)

@@ -92,6 +92,9 @@ class PathRule(Rule):
         cls = next(cls for cls in self.classes if cls.__name__ == node["class"])
         return cls(decoder.decode(node["text"]))
 
+    def type_name(self, node: Node) -> str:
+        return f"pathlib.{node['class']}"
+
 
 class DateRule(TextRule):
     """``{"$":"date","text":"2020-01-02"}``."""

@@ -54,6 +54,7 @@ class ColumnRule(Rule):
 
     name = "column"
     kind = "list"
+    type_names = ("list",)
 
     def __init__(self, prepared: Prepared | None = None) -> None:
         self._prepared = prepared

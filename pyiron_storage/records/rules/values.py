@@ -30,6 +30,9 @@ class PlainRule(Rule):
     def encode(self, obj: Any, encoder: Encoder) -> Node:
         return obj
 
+    def type_name(self, node: Node) -> str:
+        return type(node).__name__
+
 
 class IntRule(Rule):
     """``{"$":"int","hex":"..."}`` beyond 64 bits."""

@@ -9,11 +9,13 @@ import numpy as np
 
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
+from pyiron_storage.records.columns.outlines import Outline
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import NATIVE_BYTES, Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array, dtype_node, read_dtype
+from pyiron_storage.records.walking import Walk
 
 
 class ArrayColumn(ColumnKind):
@@ -48,6 +50,9 @@ class ArrayColumn(ColumnKind):
         )
         form = {"$": "array", "dtype": node["dtype"], "shape": node["shape"]}
         return [{**form, "at": [at + index * size, size]} for index in range(start, stop)]
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        return walk.like_the_first(node)
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         form = {"$": "array", "dtype": column.node["dtype"], "shape": column.node["shape"]}

@@ -17,6 +17,7 @@ from pyiron_storage.records.columns.column import (
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import ColumnKind, exhaust
 from pyiron_storage.records.columns.kinds.rows import prepare_like_dicts
+from pyiron_storage.records.columns.outlines import Chosen, Outline
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -25,6 +26,7 @@ from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.objects import slot_names
 from pyiron_storage.records.rules.values import PLAIN
+from pyiron_storage.records.walking import Walk
 
 MOST_GROUPS: Final = 16
 FEWEST_IN_GROUP: Final = 8
@@ -95,6 +97,12 @@ class MixedColumn(ColumnKind):
         every = [column_kind(column, record).entries(column, 0, column["count"], record) for column in node["columns"]]
         columns = list(map(iter, every))
         return [next(columns[code]) for code in codes][start:stop]
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        numbered = [
+            zip(repeat(walk.outline(column, column["count"])), range(column["count"])) for column in node["columns"]
+        ]
+        return Chosen([next(numbered[code]) for code in decode_column(node["codes"], Decoder(walk.record))])
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         codes = expanded(column.node["codes"], column.record)

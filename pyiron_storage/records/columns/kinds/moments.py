@@ -12,10 +12,12 @@ import numpy as np
 
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
+from pyiron_storage.records.columns.outlines import Outline
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.rules.arrays import Array
+from pyiron_storage.records.walking import Walk
 
 EPOCH: Final = datetime.datetime(1970, 1, 1)
 LONGEST: Final = datetime.timedelta(days=100_000_000)
@@ -40,6 +42,9 @@ class MomentColumn(ColumnKind):
 
     def _numbers(self, node: Node, record: Record) -> Array:
         return np.frombuffer(column_bytes(node, record), self.dtype)
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        return walk.like_the_first(node)
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         return [self._node(node, value) for value in self._numbers(node, record).tolist()]

@@ -10,11 +10,14 @@ from typing import Any, Final
 import numpy as np
 
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.outlines import Outline
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import NATIVE_BYTES, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array, plain_elements, read_dtype
+from pyiron_storage.records.rules.values import PLAIN
+from pyiron_storage.records.walking import Walk
 
 
 class ConstantColumn(ColumnKind):
@@ -31,6 +34,9 @@ class ConstantColumn(ColumnKind):
 
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         return [node["value"]] * (stop - start)
+
+    def outline(self, node: Node, walk: Walk) -> Outline | None:
+        return walk.like_the_first(node) if type(node["value"]) in PLAIN else None
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         return dump(new) == dump(column.node["value"])
@@ -50,6 +56,9 @@ class NumberColumn(ColumnKind):
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         numbers = np.frombuffer(column_bytes(node, record, keep=True), read_dtype(node["dtype"], record.place))
         return list(map(_plain, numbers[start:stop].tolist()))
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        return walk.like_the_first(node)
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         dtype = read_dtype(column.node["dtype"], column.record.place)

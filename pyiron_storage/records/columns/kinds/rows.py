@@ -12,13 +12,16 @@ from typing import Any, Final, NamedTuple
 from pyiron_storage.records.columns.column import Prepared, column_kind, decode_column, encode_columns
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_holders, exhaust
+from pyiron_storage.records.columns.outlines import Outline, fields
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import LEAST, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.instances import is_row_class
 from pyiron_storage.records.rules.objects import set_state, type_number
 from pyiron_storage.records.rules.values import is_text
+from pyiron_storage.records.walking import Walk, container_info
 
 MOST_IN_DISPLAY: Final = 100
 
@@ -72,6 +75,13 @@ class DictColumn(ColumnKind):
         cells = [column_kind(column, record).entries(column, start, stop, record) for column in columns]
         rows = zip(*cells, strict=True) if columns else [()] * (stop - start)
         return [_state(keys, row) for row in rows]
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        return self._outline(container_info("dict", len(node["keys"])), node, walk)
+
+    def _outline(self, row: NodeInfo, node: Node, walk: Walk) -> Outline:
+        columns = [walk.outline(column, node["count"]) for column in node["columns"]]
+        return fields(row, zip(node["keys"], columns, strict=True), node["count"])
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         cells = _cells(new)
@@ -128,6 +138,9 @@ class InstanceColumn(DictColumn):
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         states = super().entries(node, start, stop, record)
         return [{"$": "object", "type": node["type"], "state": state} for state in states]
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        return self._outline(walk.instance_info(node["type"], len(node["keys"])), node, walk)
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         is_like = type(new) is dict and new.keys() == {"$", "type", "state"} and new["type"] == column.node["type"]

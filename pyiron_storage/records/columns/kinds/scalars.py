@@ -9,12 +9,14 @@ import numpy as np
 
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
+from pyiron_storage.records.columns.outlines import Outline
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.arrays import Array, ScalarRule, dtype_node, read_dtype, scalar_node
 from pyiron_storage.records.rules.values import complex_node
+from pyiron_storage.records.walking import Walk
 
 _KINDS: Final = "biufcmM"
 """Of which the bytes are all there is: no text that may end in NUL, nothing that others may change."""
@@ -41,6 +43,9 @@ class ScalarColumn(ColumnKind):
 
     def _numbers(self, node: Node, record: Record) -> Array:
         return np.frombuffer(column_bytes(node, record), read_dtype(node["dtype"], record.place))
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        return walk.like_the_first(node)
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         return [scalar_node(scalar, node["dtype"]) for scalar in self._numbers(node, record)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import Any, Final
 
@@ -20,13 +20,25 @@ from pyiron_storage.records.columns.column import (
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind
 from pyiron_storage.records.columns.kinds.rows import decode_rows
+from pyiron_storage.records.columns.outlines import Alike, Lists, Outline, fields, lists_of_one_length
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record, dump
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.places import Place
+from pyiron_storage.records.walking import Walk, container_info
 
 LONGEST_RECORD: Final = 32
 """Longer rows are no records with a meaning for each position."""
+
+
+def _have_positions(lengths: list[int], flat: list[Any]) -> bool:
+    """Whether they are records in which each position has its type, as in the first row, which has several."""
+    first = list(map(type, flat[: lengths[0]]))
+    return len(set(first)) > 1 and _may_be_records(lengths) and first * len(lengths) == list(map(type, flat))
+
+
+def _may_be_records(lengths: list[int]) -> bool:
+    return 0 < lengths[0] <= LONGEST_RECORD and lengths.count(lengths[0]) == len(lengths)
 
 
 class SequenceColumn(ColumnKind):
@@ -39,8 +51,8 @@ class SequenceColumn(ColumnKind):
     def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node]:
         lengths = list(map(len, rows))
         flat = list(chain.from_iterable(rows))
-        prepared = prepare_column(flat, HELD_BY_LIST + 1, encoder)
-        if prepared is None and _are_records(lengths, flat):
+        prepared = None if _have_positions(lengths, flat) else prepare_column(flat, HELD_BY_LIST + 1, encoder)
+        if prepared is None and _may_be_records(lengths) and len(set(map(type, flat))) > 1:
             del flat  # it holds what must be held by its row alone
             cells = ((str(position), list(map(itemgetter(position), rows))) for position in range(lengths[0]))
             return {"of": self.name, "columns": encode_columns(cells, encoder)}
@@ -72,6 +84,17 @@ class SequenceColumn(ColumnKind):
         entries = iter(flat)
         return [list(islice(entries, length)) for length in lengths]
 
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        count = node["count"]
+        if "columns" in node:
+            columns = [(str(number), walk.outline(column, count)) for number, column in enumerate(node["columns"])]
+            return fields(container_info(self.name, len(columns)), columns, count)
+        lengths = decode_lengths(node["lengths"], count, Decoder(walk.record))
+        flat = walk.outline(node["flat"], sum(lengths))
+        if isinstance(flat, Alike) and lengths[0] <= LONGEST_RECORD and lengths.count(lengths[0]) == count:
+            return lists_of_one_length(container_info(self.name, lengths[0]), lengths[0], flat, count)
+        return Lists(list(map(container_info, repeat(self.name), lengths)), lengths, flat)
+
     def put(self, column: Place, index: int, new: Node) -> bool:
         node = column.node
         items = (
@@ -96,12 +119,6 @@ def _where(node: Node, start: int, stop: int, record: Record) -> tuple[int, list
         return start * node["lengths"], [node["lengths"]] * (stop - start)
     lengths = decode_column(node["lengths"], Decoder(record))
     return sum(lengths[:start]), lengths[start:stop]
-
-
-def _are_records(lengths: list[int], flat: list[Any]) -> bool:
-    """Whether all have one length, and a position has a meaning: not all entries are of one type."""
-    length = lengths[0]
-    return 0 < length <= LONGEST_RECORD and lengths.count(length) == len(lengths) and len(set(map(type, flat))) > 1
 
 
 def _flat(flat: list[Any], lengths: list[int], encoder: Encoder, prepared: Prepared | None) -> Node:

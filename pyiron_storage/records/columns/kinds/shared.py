@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import enum
 from itertools import repeat
+from operator import countOf
 from typing import Any, Final
 
 import numpy as np
 
 from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded, prepare_column
-from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_holders
 from pyiron_storage.records.columns.kinds.numbers import constant
+from pyiron_storage.records.columns.outlines import Alike, Chosen, Outline
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -19,6 +21,7 @@ from pyiron_storage.records.rules.instances import INSTANCES, TABLE
 from pyiron_storage.records.rules.standard import EnumRule
 from pyiron_storage.records.rules.values import PLAIN
 from pyiron_storage.records.tables import look_for_tables
+from pyiron_storage.records.walking import Walk
 
 
 class RowColumn(ColumnKind):
@@ -53,7 +56,7 @@ class RepeatedColumn(ColumnKind):
     name = "repeated"
 
     def prepare(self, values: list[Any], held: int, encoder: Encoder) -> tuple[list[int], dict[int, Any]] | None:
-        if set(map(type, values)) <= PLAIN:
+        if set(map(type, values)) <= PLAIN or _are_held_once(values, held):
             return None
         if 2 * len(set(map(id, values))) > len(values):
             return None
@@ -80,6 +83,13 @@ class RepeatedColumn(ColumnKind):
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         values = expanded(node["values"], record)
         return [values[code] for code in column_kind(node["codes"], record).entries(node["codes"], start, stop, record)]
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        codes = decode_column(node["codes"], Decoder(walk.record))
+        values = walk.outline(node["values"], node["values"]["count"])
+        if isinstance(values, Alike):
+            return values.chosen(codes)
+        return Chosen(list(zip(repeat(values), codes)))
 
 
 class EnumColumn(RepeatedColumn):
@@ -108,6 +118,12 @@ def encode_repeated_texts(texts: list[str], encoder: Encoder) -> dict[str, Node]
 
 SAMPLE: Final = 256
 """So many texts are looked at before all are."""
+
+
+def _are_held_once(values: list[Any], held: int) -> bool:
+    """Whether a sample of the values says that nothing else holds them, so that none comes again."""
+    sample = values[:: len(values) // SAMPLE + 1]
+    return countOf(count_holders(sample), held + 1) == len(sample)
 
 
 def _shared_column(values: list[Any], numbers: list[int], encoder: Encoder) -> Node:

@@ -16,12 +16,14 @@ from pyiron_storage.records.columns.column import decode_column, encode_columns,
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, exhaust
 from pyiron_storage.records.columns.kinds.reductions import FrozenAndSlotted, NewColumn
 from pyiron_storage.records.columns.kinds.rows import DictColumn, InstanceColumn, Rows
+from pyiron_storage.records.columns.outlines import Outline, fields
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.objects import is_plain, slot_names, type_number
+from pyiron_storage.records.walking import Walk
 
 
 class Slotted(NamedTuple):
@@ -79,6 +81,13 @@ class SlottedColumn(ColumnKind):
     def entry(self, node: Node, index: int, record: Record) -> Node:
         other = _INSTANCES.entry(_others(node), index, record) if "keys" in node else {}
         return _node(node, other.get("state"), [entry(column, index, record) for column in _of_slots(node)])
+
+    def outline(self, node: Node, walk: Walk) -> Outline:
+        (row,) = walk.like_the_first(node).infos
+        columns = [walk.outline(column, node["count"]) for column in node["columns"]]
+        named = list(zip([*node["fields"], *node.get("keys", [])], columns, strict=True))
+        slots = len(node["fields"])
+        return fields(row, named[slots:] + named[:slots], node["count"])
 
 
 def _of_slots(node: Node) -> list[Node]:

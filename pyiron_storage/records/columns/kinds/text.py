@@ -6,14 +6,18 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.columns.column import decode_lengths, encode_lengths
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, constant, stored_bytes
 from pyiron_storage.records.columns.kinds.shared import encode_repeated_texts
+from pyiron_storage.records.columns.outlines import Alike, Outline
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
+from pyiron_storage.records.rules.arrays import Array
+from pyiron_storage.records.walking import Walk, text_info
 
 LONGEST_CONSTANT: Final = 200
 
@@ -64,6 +68,14 @@ class TextColumn(ColumnKind):
         begin, end = _where(node, start, stop, record)
         return list(str(data[begin:end], "utf-8").split("\n")) if stop > start else []
 
+    def outline(self, node: Node, walk: Walk) -> Outline | None:
+        if "lengths" in node:
+            return None
+        sizes = np.diff(_line_ends(node, walk.record)) - 1
+        if len(sizes) != node["count"]:
+            raise DamagedRecordError(f"{walk.record.place}: a column of {node['count']} texts has {len(sizes)}.")
+        return Alike([""], [list(map(text_info, sizes.tolist()))], node["count"])
+
     def index(self, node: Node, wanted: Node, record: Record) -> int:
         if "lengths" in node or type(wanted) is not str or "\n" in wanted:
             return super().index(node, wanted, record)
@@ -87,12 +99,18 @@ class TextColumn(ColumnKind):
 
 def _where(node: Node, start: int, stop: int, record: Record) -> tuple[int, int]:
     """The offsets in bytes at which entry `start` begins and the entry before `stop` ends."""
+    ends = _line_ends(node, record)
+    return int(ends[start]) + 1, int(ends[stop])
+
+
+def _line_ends(node: Node, record: Record) -> Array:
+    """The offsets of all line ends, one before the first text and one behind the last; kept."""
     known = record.line_ends.get(id(node))
     if known is None:
         data = np.frombuffer(column_bytes(node, record, keep=True), np.uint8)
         ends = np.concatenate(([-1], np.flatnonzero(data == _LINE_END), [len(data)]))
         known = record.line_ends[id(node)] = node, ends
-    return int(known[1][start]) + 1, int(known[1][stop])
+    return known[1]
 
 
 _LINE_END: Final = ord("\n")
