@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pyiron_storage.paths import ReservedPart
 from pyiron_storage.records.document import Node, Record, dump
-from pyiron_storage.records.layout import shorten
+from pyiron_storage.records.long_lines import shorten
 from pyiron_storage.records.places import NO_KEY, Place, key_of, key_part, plain_key
 from pyiron_storage.records.structure import is_container, is_parts
 

@@ -56,7 +56,8 @@ def _discover(start: list[Any], rule: TableRule, encoder: Encoder) -> None:
         return
     known = encoder.known_ids()
     for (_, keys), instances in discovery.groups.items():
-        rows = [instance for instance in instances if id(instance) not in known]
+        are_new = known.isdisjoint(map(id, instances))
+        rows = instances if are_new else [instance for instance in instances if id(instance) not in known]
         if len(rows) >= LEAST and set(map(type, keys)) == {str} and is_text("".join(keys)):
             encoder.add_table(rows, rule)
 
@@ -102,6 +103,8 @@ class _Discovery:
 
     def _new(self, values: list[Any]) -> list[Any]:
         """The values that were not met before, each once."""
+        if self._seen.issuperset(map(id, values)):
+            return []
         new = dict(zip(map(id, values), values, strict=True))
         if not self._seen.isdisjoint(new):
             new = {number: value for number, value in new.items() if number not in self._seen}

@@ -12,7 +12,7 @@ from functools import partial
 
 from pyiron_storage.records.columns.column import column_kind, expanded
 from pyiron_storage.records.document import Node
-from pyiron_storage.records.layout import shorten
+from pyiron_storage.records.long_lines import shorten
 from pyiron_storage.records.parts import ArrayParts, DictParts, ObjectParts, PairParts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.structure import is_column

@@ -18,11 +18,11 @@ from pyiron_storage.records.columns.column import (
     prepare_column,
 )
 from pyiron_storage.records.columns.entries import ColumnDictParts, ColumnParts, entry_place
-from pyiron_storage.records.columns.kind import HELD_BY_LIST
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import LEAST, Node
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.layout import shorten
+from pyiron_storage.records.long_lines import shorten
 from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
@@ -92,7 +92,8 @@ class LongDictRule(DictRule):
         if len(obj) >= SCALARS:
             keys, values = list(obj), list(obj.values())
             prepared = [prepare_column(column, HELD_BY_LIST + 1, encoder) for column in (values, keys)]
-            if None not in prepared and set(map(type, keys)) == {str} and "$" not in obj:
+            of_keys = prepared[1]
+            if None not in prepared and of_keys is not None and of_keys.kind is _TEXTS and "$" not in obj:
                 columns = map(encode_column, (keys, values), repeat(HELD_BY_LIST + 1), repeat(encoder), prepared[::-1])
                 node.update({"$": "dict", "columns": list(columns)})
                 return
@@ -109,6 +110,8 @@ class LongDictRule(DictRule):
             super().fill(shell, node, decoder)
 
 
+_TEXTS: Final = COLUMN_KINDS.by_name["text"]
+"""It takes text alone."""
 Place.row_place = staticmethod(row_place)
 REGISTRY.add(ColumnRule())
 REGISTRY.add(LongListRule(), list)

@@ -135,10 +135,10 @@ def _keys(values: list[Any], types: list[type], different: set[type], encoder: E
     with_keys = {cls for cls in different if cls is dict or REGISTRY.find(cls) is INSTANCES}
     if not with_keys:
         return list(types)
-    rows = encoder.rows
+    rows = map(encoder.rows.get, map(id, values))
     return [
-        cls if cls not in with_keys else rows[id(value)] >> 32 if id(value) in rows else _key(value)
-        for value, cls in zip(values, types, strict=True)
+        cls if cls not in with_keys else _key(value) if row is None else row >> 32
+        for value, cls, row in zip(values, types, rows, strict=True)
     ]
 
 
