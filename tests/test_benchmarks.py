@@ -18,7 +18,7 @@ ROOT = Path(ps.__file__).parent.parent
 
 def test_a_quick_run_prints_every_table(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "--quick", "--workloads", "dicts,graph,irregular", "--repeat", "1"]
-    command += ["--formats", "hdf5,json,joblib", "--json", str(tmp_path / "all.json")]
+    command += ["--formats", "hdf5,json,joblib", "--limit", "30", "--json", str(tmp_path / "all.json")]
     printed = subprocess.check_output(command, text=True, cwd=ROOT)
     for title in ["| save / load / size |", "| load one int beside", "| save us / load us / bytes a row |", "peak"]:
         assert title in printed
