@@ -26,7 +26,7 @@ bench: $(VENV)/.installed  ## times, sizes and memory beside pickle, joblib and 
 	@$(BIN)/python -m benchmarks
 
 stress: $(VENV)/.installed  ## the long tests
-	@$(BIN)/python -m pytest -m stress
+	@HYPOTHESIS_PROFILE=exploring $(BIN)/python -m pytest -m stress
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

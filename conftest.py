@@ -1,6 +1,17 @@
-"""What all tests share: examples in docstrings and docs run in a folder of their own."""
+"""What all tests share: examples in docstrings and docs run in a folder of their own, and a run can be repeated.
+
+`make test` draws the same random examples each time, so that a change is what makes it
+fail; `make stress` draws new ones.
+"""
+
+import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("exploring", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(autouse=True)

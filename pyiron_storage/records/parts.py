@@ -283,11 +283,11 @@ class PairParts(Parts):
         return self.pairs.at(self._index(part)).inner(1)
 
     def _index(self, part: str) -> int:
-        wanted = plain_key(part)
+        wanted, found = plain_key(part), None
         if wanted is not NO_KEY:  # compared as Python does: 1, 1.0 and True are one key
             keys = (pair[0] for leaf in self.pairs.leaves() for pair in leaf)
             found = next((i for i, key in enumerate(keys) if key == wanted and _is_like(key, wanted)), None)
-        else:
+        if found is None:  # a number of numpy has the name of the number
             found = next((i for i, name in enumerate(self.names()) if name == part), None)
         if found is None:
             raise KeyError(part)

@@ -20,6 +20,7 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.navigate import NodeInfo, info, is_value, parts_of, type_name
 from pyiron_storage.records.places import Place
+from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.values import PLAIN
 from pyiron_storage.records.structure import is_reference, is_row
 
@@ -248,9 +249,9 @@ def text_info(size: int) -> NodeInfo:
 
 
 @lru_cache(4096)
-def container_info(kind: str, count: int) -> NodeInfo:
-    """The info of a list, tuple or dict."""
-    return NodeInfo(kind, kind, size=count)
+def container_info(name: str, count: int) -> NodeInfo:
+    """The info of a list, tuple, dict, set or frozenset."""
+    return NodeInfo(REGISTRY.by_name[name].kind, name, size=count)
 
 
 _OF_PLAIN: Final = {
