@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from pyiron_storage.backends.registry import OBJECT, Backend, backends
+from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.storage import GenericStorage
 
 
@@ -17,6 +18,9 @@ def save(
     backend: str | Backend | None = None,
     cloudpickle_fallback: bool = True,
     compression: str | tuple[str, int] | None = None,
+    durability: str = "power",
+    locking: bool = True,
+    timeout: float = TIMEOUT,
 ) -> None:
     """Save an object in a file: in place of what is at `path`, leaving everything else.
 
@@ -38,6 +42,14 @@ def save(
         How arrays and documents are compressed, with a level where there are some:
         ``"gzip"`` or ``("gzip", 9)``, ``"zstd"``, ... `docs/backends.md` lists what each
         back-end offers. Reading needs no option.
+    durability : {"power", "process"}
+        What the change outlasts once this returns: a power cut, or only the death of
+        this process, which is faster.
+    locking : bool
+        Whether other processes are kept out while the file is written; False for file
+        systems without locks.
+    timeout : float
+        For how many seconds to wait for them at most.
 
     Raises
     ------
@@ -45,6 +57,10 @@ def save(
         If the back-end does not offer the compression.
     NotStorableError
         If the object, or something in it, cannot be stored; the file is as before.
+    LockTimeoutError
+        If another process writes to the file for too long.
+    StorageWriteError
+        If the system cannot write, for instance to a full disk; the file is as before.
     UnknownBackendError
         If no back-end is known for the suffix.
 
@@ -56,7 +72,14 @@ def save(
     -3.72
     """
     backends.find(backend, filename).dump(
-        obj, filename, path, cloudpickle_fallback=cloudpickle_fallback, compression=compression
+        obj,
+        filename,
+        path,
+        cloudpickle_fallback=cloudpickle_fallback,
+        compression=compression,
+        durability=durability,
+        locking=locking,
+        timeout=timeout,
     )
 
 
@@ -66,6 +89,8 @@ def load(
     *,
     backend: str | Backend | None = None,
     mmap: bool = False,
+    locking: bool = True,
+    timeout: float = TIMEOUT,
 ) -> Any:
     """Load an object, or a part of one: only this part is read.
 
@@ -83,6 +108,11 @@ def load(
         read when they are used. What cannot be mapped (small or compressed arrays,
         those that were made longer in an HDF5 file, back-ends without files) comes
         as an ordinary array. A map keeps its values when this process changes the file.
+    locking : bool
+        Whether commits of other processes are kept out meanwhile; False for file
+        systems without locks.
+    timeout : float
+        For how many seconds to wait for such a commit at most.
 
     Returns
     -------
@@ -107,10 +137,18 @@ def load(
     >>> ps.load("list.h5")
     [{'name': 'a'}, {'name': 'b'}]
     """
-    return backends.find(backend, filename).load(filename, path, mmap=mmap)
+    return backends.find(backend, filename).load(filename, path, mmap=mmap, locking=locking, timeout=timeout)
 
 
-def delete(filename: str | os.PathLike[str], path: str | None = None, *, backend: str | Backend | None = None) -> None:
+def delete(
+    filename: str | os.PathLike[str],
+    path: str | None = None,
+    *,
+    backend: str | Backend | None = None,
+    durability: str = "power",
+    locking: bool = True,
+    timeout: float = TIMEOUT,
+) -> None:
     """Delete a part of a file, or the file.
 
     Parameters
@@ -121,6 +159,8 @@ def delete(filename: str | os.PathLike[str], path: str | None = None, *, backend
         What to delete in it; without it, the whole file goes.
     backend : str or Backend, optional
         The back-end where the suffix does not say it.
+    durability, locking, timeout
+        As for `save`.
 
     Raises
     ------
@@ -140,7 +180,7 @@ def delete(filename: str | os.PathLike[str], path: str | None = None, *, backend
     {'b': 2}
     >>> ps.delete("pair.h5")
     """
-    backends.find(backend, filename).delete(filename, path)
+    backends.find(backend, filename).delete(filename, path, durability=durability, locking=locking, timeout=timeout)
 
 
 def open_storage(
@@ -158,14 +198,18 @@ def open_storage(
     backend : str or Backend, optional
         The back-end where the suffix does not say it.
     **options
-        Defaults for what is saved and loaded through the handle, such as
-        ``cloudpickle_fallback`` and ``compression``, with the meaning that they have in `save`.
+        Defaults for what is saved and loaded through the handle, with the meaning that
+        they have in `save`: ``cloudpickle_fallback``, ``compression``, ``durability`` (here
+        by default ``"process"``), ``locking`` and ``timeout``. The handles of one process on
+        one file share its locks; the first of them says whether there are any.
 
     Returns
     -------
     GenericStorage
         Use it in a ``with`` statement, which closes it. Each assignment is
         committed when its line is done; `GenericStorage.transaction` makes many one.
+        Other threads may use it too. Pickled, it opens the file again in the process
+        that unpickles it.
 
     Raises
     ------

@@ -26,8 +26,8 @@ class ArrayHandle:
     ----------
     find : callable
         Finds the array.
-    changing : callable
-        Begins a transaction.
+    reading, changing : callable
+        Begin an access and a transaction.
     file, path : str
         The file, and the path in it.
 
@@ -46,11 +46,12 @@ class ArrayHandle:
     def __init__(
         self,
         find: Callable[[], NativeArray],
+        reading: Callable[[], AbstractContextManager[None]],
         changing: Callable[[], AbstractContextManager[None]],
         file: str,
         path: str,
     ) -> None:
-        self._find, self._changing, self._file = find, changing, file
+        self._find, self._reading, self._changing, self._file = find, reading, changing, file
         self.path = path
         """The path in the storage."""
 
@@ -59,17 +60,20 @@ class ArrayHandle:
     @property
     def shape(self) -> Shape:
         """The length along each axis."""
-        return self._find().shape
+        with self._reading():
+            return self._find().shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the entries."""
-        return self._find().dtype
+        with self._reading():
+            return self._find().dtype
 
     @property
     def chunks(self) -> Shape | None:
         """The shape of the pieces in which the array is stored; None where it is stored as one."""
-        return self._find().chunks
+        with self._reading():
+            return self._find().chunks
 
     @property
     def ndim(self) -> int:
@@ -84,7 +88,8 @@ class ArrayHandle:
     @property
     def nbytes(self) -> int:
         """The number of bytes of all entries, in memory."""
-        return self._find().nbytes
+        with self._reading():
+            return self._find().nbytes
 
     def __len__(self) -> int:
         shape = self.shape
@@ -94,7 +99,8 @@ class ArrayHandle:
 
     def __repr__(self) -> str:
         try:
-            found = self._find()
+            with self._reading():
+                found = self._find()
         except StorageError:
             return f"<handle on the array {self.path!r} of {self._file!r}, which is gone>"
         chunks = f", chunks {found.chunks}" if found.chunks else ""
@@ -110,11 +116,12 @@ class ArrayHandle:
         ArrayIndexError
             If the index is outside the array.
         """
-        array = self._find()
-        selection = self._selection(key, array)
-        if selection is None:
-            return array.read(Box.whole(array.shape))[key]
-        return array.read(selection.box)[selection.index]
+        with self._reading():
+            array = self._find()
+            selection = self._selection(key, array)
+            if selection is None:
+                return array.read(Box.whole(array.shape))[key]
+            return array.read(selection.box)[selection.index]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001
         if copy is False:

@@ -15,7 +15,10 @@ __all__ = [
     "DamagedRecordError",
     "FileKindError",
     "FormatVersionError",
+    "InterruptedCommitError",
     "InvalidNameError",
+    "LockTimeoutError",
+    "LocksUnsupportedError",
     "MissingPackageError",
     "NoObjectError",
     "NotAContainerError",
@@ -31,6 +34,7 @@ __all__ = [
     "StorageInUseError",
     "StorageNotFoundError",
     "StorageWarning",
+    "StorageWriteError",
     "TransactionError",
     "UnknownBackendError",
     "UnknownCompressionError",
@@ -64,6 +68,22 @@ class UnknownBackendError(StorageError, ValueError):
 
 class StorageInUseError(StorageError, PermissionError):
     """The file is open and cannot be deleted or replaced now."""
+
+
+class LockTimeoutError(StorageError, TimeoutError):
+    """Another process or thread has held the storage for too long; the message names it."""
+
+
+class LocksUnsupportedError(StorageError, OSError):
+    """The file cannot be locked here."""
+
+
+class StorageWriteError(StorageError, OSError):
+    """The system could not write, for instance to a full disk; the message says what became of the change."""
+
+
+class InterruptedCommitError(StorageError, OSError):
+    """A process died while it copied a commit into the file, and the journal that would end it is lost."""
 
 
 class StorageNotFoundError(StorageError, FileNotFoundError):

@@ -2,16 +2,20 @@
 
 A `Session` belongs to the root of a storage.  It counts nested transactions,
 keeps each record parsed once, writes changed records back when a transaction
-commits, and forgets them when it is rolled back.
+commits, and forgets them when it is rolled back.  All that is read in one access
+is of one commit.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from pyiron_storage.errors import ReadOnlyError, StorageClosedError, StorageError, TransactionError
+from pyiron_storage.errors import LockTimeoutError, ReadOnlyError, StorageClosedError, StorageError, TransactionError
+from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.records.document import Record
 
 Location = tuple[str, ...]
@@ -21,6 +25,8 @@ Location = tuple[str, ...]
 class Resource(Protocol):
     """What a session asks of the root of a storage."""
 
+    def _begin_access(self) -> None: ...
+    def _end_access(self) -> None: ...
     def _begin(self) -> None: ...
     def _commit(self) -> None: ...
     def _rollback(self) -> None: ...
@@ -38,12 +44,56 @@ class Shared:
         How many transactions are open, one in the other.
     doomed
         Whether the outermost of them can only be rolled back.
+    accesses
+        How many accesses are under way, one in the other.
+    lock
+        Held by the thread that transaction or access is of.
     """
 
     def __init__(self) -> None:
         self.records: dict[Location, Record] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with nothing under way, as in a forked child."""
+        self.records.clear()
         self.depth = 0
         self.doomed = False
+        self.accesses = 0
+        self.lock = threading.RLock()
+
+
+class Access:
+    """One access to a storage, for ``with``: nothing is committed while it lasts, except by itself."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        session = self._session
+        if session.closed:
+            session.check_open()
+        shared = session.shared
+        if not shared.lock.acquire(blocking=False):
+            session.take_turn()
+        if not shared.accesses and not shared.depth:
+            try:
+                session.root._begin_access()
+            except BaseException:
+                shared.lock.release()
+                raise
+        shared.accesses += 1
+
+    def __exit__(self, *_: object) -> None:
+        shared = self._session.shared
+        if not shared.accesses:
+            return  # this is a child that was forked meanwhile
+        shared.accesses -= 1
+        try:
+            if not shared.accesses and not shared.depth:
+                self._session.root._end_access()
+        finally:
+            shared.lock.release()
 
 
 class Session:
@@ -77,12 +127,15 @@ class Session:
         self.read_only = read_only
         self.options = dict(options or {})
         self.closed = False
-        self._shared = shared or Shared()
+        self.closing = False
+        """Whether the storage is closed as soon as the transaction that is open has ended."""
+        self.shared = shared or Shared()
+        self.access = Access(self)
 
     @property
     def records(self) -> dict[Location, Record]:
         """The parsed records, by location."""
-        return self._shared.records
+        return self.shared.records
 
     def check_open(self) -> None:
         """Raise where the storage was closed."""
@@ -95,25 +148,81 @@ class Session:
         self.check_open()
         if self.read_only:
             raise ReadOnlyError(f"{self.file}: the storage was opened for reading. Open it with mode 'a' to change it.")
-        shared = self._shared
-        if shared.depth == 0:
+        lock, process = self.take_turn(), os.getpid()
+        try:
+            if self.shared.depth == 0:
+                self._begin()
+            self.shared.depth += 1
+            try:
+                yield
+            except BaseException as error:
+                if os.getpid() == process:
+                    self._fail(error, explicit=explicit)
+                raise
+            if os.getpid() != process:
+                raise TransactionError(
+                    f"{self.file}: the transaction belongs to process {process}, from which this one was forked. Begin "
+                    "one here, or leave this one by an exception."
+                )
+            self._end()
+        finally:
+            lock.release()
+
+    def take_turn(self) -> threading.RLock:
+        """Wait until no other thread of this process uses the storage; the lock is to be released.
+
+        Raises
+        ------
+        LockTimeoutError
+            If one does for too long.
+        """
+        lock = self.shared.lock
+        timeout = self.options.get("timeout", TIMEOUT)
+        if not lock.acquire(timeout=timeout):
+            raise LockTimeoutError(
+                f"{self.file} is used by another thread of this process for more than {timeout:g} s. Wait until it has "
+                "ended its transaction."
+            )
+        return lock
+
+    def _begin(self) -> None:
+        """Begin a transaction; an access that is under way gives way, or two processes could wait for each other."""
+        shared = self.shared
+        if shared.accesses:
+            self.root._end_access()
+        try:
             shared.doomed = False
             self.root._begin()
-        shared.depth += 1
-        try:
-            yield
-        except BaseException as error:
-            shared.doomed |= explicit or not isinstance(error, StorageError)
-            shared.depth -= 1
-            if shared.depth == 0:
-                self.rollback()
+        except BaseException:
+            self._continue_access()
             raise
+
+    def _continue_access(self) -> None:
+        if self.shared.accesses:
+            self.root._begin_access()
+
+    def _fail(self, error: BaseException, *, explicit: bool) -> None:
+        """End a transaction that an exception leaves."""
+        shared = self.shared
+        shared.doomed |= explicit or not isinstance(error, StorageError)
         shared.depth -= 1
         if shared.depth == 0:
-            self._finish()
+            try:
+                self.rollback()
+            finally:
+                self._continue_access()
+
+    def _end(self) -> None:
+        """End a transaction."""
+        self.shared.depth -= 1
+        if self.shared.depth == 0:
+            try:
+                self._finish()
+            finally:
+                self._continue_access()
 
     def _finish(self) -> None:
-        if self._shared.doomed:
+        if self.shared.doomed:
             self.rollback()
             raise TransactionError(
                 f"{self.file}: a change inside this transaction failed half-way, so all of it was taken back."
@@ -139,7 +248,7 @@ class Session:
 
     def close(self) -> None:
         """Close the storage; a second time does nothing."""
-        if self._shared.depth:
+        if self.shared.depth:
             raise TransactionError(
                 f"{self.file}: the storage is closed inside a transaction. End the transaction first."
             )

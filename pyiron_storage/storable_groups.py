@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
 from pyiron_storage.errors import NotStorableError
@@ -194,6 +194,9 @@ class _Here:
 
     def place(self) -> Place:
         return self._place
+
+    def reading(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def changing(self) -> Any:
         raise NotStorableError(f"{self.file}: an object that is being restored cannot write to its storage.")

@@ -48,6 +48,17 @@ NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, byt
 Array = np.ndarray[Any, Any]
 
 
+def one_access(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method be one access: all that it reads is of one commit."""
+
+    @functools.wraps(method)
+    def inside(self: GenericStorage, *arguments: Any, **options: Any) -> Any:
+        with self._session.access:
+            return method(self, *arguments, **options)
+
+    return inside
+
+
 def _own_names(native: Callable[..., Any]) -> Callable[..., Any]:
     """Let a back-end's method see plain names only; anything else goes the way of paths."""
     by_path = {"__getitem__": "_get_path", "__delitem__": "_delete_path", "create_group": "_create_path"}
@@ -55,8 +66,8 @@ def _own_names(native: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(native)
     def method(self: GenericStorage, path: str) -> Any:
         if type(path) is Name:
-            self._session.check_open()
-            return self._adopt(native(self, path))
+            with self._session.access:
+                return self._adopt(native(self, path))
         return getattr(self, by_path[native.__name__])(path)
 
     return method
@@ -67,11 +78,11 @@ def _own_lists(native: Callable[..., list[str]]) -> Callable[..., list[str]]:
 
     @functools.wraps(native)
     def method(self: GenericStorage) -> list[str]:
-        self._session.check_open()
-        try:
-            return [name for name in native(self) if name != METADATA]
-        except KeyError:
-            raise self._gone() from None
+        with self._session.access:
+            try:
+                return [name for name in native(self) if name != METADATA]
+            except KeyError:
+                raise self._gone() from None
 
     return method
 
@@ -176,8 +187,14 @@ class GenericStorage(MutableMapping[str, Any], ABC):
     def name(self) -> str:
         """The name of this group; the root's is ``"/"``."""
 
+    def _begin_access(self) -> None:
+        """Keep other processes from committing while something is read; called on the root only, as the next five."""
+
+    def _end_access(self) -> None:
+        """Let other processes commit again."""
+
     def _begin(self) -> None:
-        """Prepare for changes; called on the root only, as the next three."""
+        """Prepare for changes."""
 
     def _commit(self) -> None:
         """Make the changes since `_begin` last."""
@@ -229,6 +246,19 @@ class GenericStorage(MutableMapping[str, Any], ABC):
             self._session.records.clear()
             clear()
 
+    def _reopening(self) -> tuple[Callable[..., GenericStorage], tuple[Any, ...], dict[str, Any]]:
+        """How another process opens the same storage: what to call, and with what."""
+        raise UnsupportedOperationError(
+            f"{self._session.file}: this storage ({type(self).__name__}) cannot be handed to another process. Save "
+            "what is in it to a file, and hand that over."
+        )
+
+    def __reduce__(self) -> Any:
+        self._session.check_open()
+        root = self._session.root
+        assert isinstance(root, GenericStorage)
+        return _reopened, (*root._reopening(), self._location)
+
     # -- reading -------------------------------------------------------------------
 
     def get(self, path: str, default: Any = None) -> Any:
@@ -238,6 +268,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         except KeyError:
             return default
 
+    @one_access
     def load(self, path: str = "", *, mmap: bool = False) -> Any:
         """Return the object at a path: the real thing, not a view.
 
@@ -301,12 +332,11 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         full = join((*self._location, *parts))
 
         self._find_array(parts, full)  # it is there
-        return ArrayHandle(
-            functools.partial(self._find_array, parts, full), self._session.transaction, self._session.file, full
-        )
+        find = functools.partial(self._find_array, parts, full)
+        return ArrayHandle(find, lambda: self._session.access, self._session.transaction, self._session.file, full)
 
+    @one_access
     def _find_array(self, parts: list[str], full: str) -> NativeArray:
-        self._session.check_open()
         group, rest = self._existing(parts) if parts else (self, [])
         if isinstance(group, View):
             return group._find_array(rest)
@@ -331,6 +361,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         known = found.path in self._session.records or self[Name(parts[0])]._has_record()
         return found if known else None
 
+    @one_access
     def to_object(self) -> Any:
         """Restore the `Storable` that was stored into this very group by its `store` method.
 
@@ -351,8 +382,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         cls = import_type(place, {"name": f"{module}:{name}"})
         return cls.restore(self, version)
 
+    @one_access
     def _get_path(self, path: str) -> Any:
-        self._session.check_open()
         parts = split(path)
         found: Any = self
         for done, part in enumerate(parts):
@@ -377,6 +408,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         except KeyError:
             raise self._missing(part) from None
         if isinstance(found, GenericStorage) and found._has_record():
+            self._session.records[(*self._location, part)] = found._open_record()
             return StoredObject(self, part).item()
         return found
 
@@ -390,8 +422,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
     def _gone(self) -> PathNotFoundError:
         return PathNotFoundError(f"{self._session.file}: the group {self.path!r} was deleted or replaced.")
 
+    @one_access
     def _has(self, part: str) -> bool:
-        self._session.check_open()
         try:
             return type(part) is str and (self._has_node(part) or self._has_group(part))
         except KeyError:
@@ -516,6 +548,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
                 raise group._missing(rest[0])
             group._remove(Name(rest[0]))
 
+    @one_access
     def _create_path(self, path: str) -> GenericStorage:
         group: GenericStorage = self
         parts = split(path)
@@ -591,12 +624,15 @@ class GenericStorage(MutableMapping[str, Any], ABC):
 
     # -- a mapping -----------------------------------------------------------------------
 
+    @one_access
     def __iter__(self) -> Iterator[str]:
         return iter([*self.list_nodes(), *self.list_groups()])
 
+    @one_access
     def __len__(self) -> int:
         return len(self.list_nodes()) + len(self.list_groups())
 
+    @one_access
     def __contains__(self, path: object) -> bool:
         try:
             parts = split(cast(str, path))
@@ -611,15 +647,19 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         """Delete what is at a path and return it, the real thing."""
         if default and path not in self:
             return default[0]
-        value = self.load(path)
-        del self[path]
-        return value
+        with self._session.transaction():
+            value = self.load(path)
+            del self[path]
+            return value
 
     def setdefault(self, path: str, default: Any = None) -> Any:
         """Return what is stored at a path, after storing `default` where nothing is."""
-        if path not in self:
-            self[path] = default
-        return self[path]
+        if path in self:
+            return self[path]
+        with self._session.transaction():
+            if path not in self:
+                self[path] = default
+            return self[path]
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
@@ -630,6 +670,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
 
     # -- looking ------------------------------------------------------------------------
 
+    @one_access
     def info(self, path: str = "") -> NodeInfo:
         """Say what is at a path: kind, type, dtype, shape and size, without loading or importing it."""
         group, rest = self._existing(split(path)) if path else (self, [])
@@ -655,16 +696,30 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         >>> [(path, found.kind) for path, found in storage.walk()][:3]
         [('results', 'dict'), ('results/energy', 'value'), ('results/steps', 'list')]
         """
-        for name in self.list_nodes():
-            yield join((*self._location, name)), self._info(Name(name))
-        for name in self.list_groups():
+        nodes, groups = self._walked()
+        yield from nodes
+        for name in groups:
+            if not self._has(name):
+                continue  # deleted meanwhile
+            yield from self._walk_in(name)
+
+    @one_access
+    def _walked(self) -> tuple[list[tuple[str, NodeInfo]], list[str]]:
+        """The nodes of this group with their infos, and the names of the groups."""
+        nodes = [(join((*self._location, name)), self._info(Name(name))) for name in self.list_nodes()]
+        return nodes, self.list_groups()
+
+    def _walk_in(self, name: str) -> Iterator[tuple[str, NodeInfo]]:
+        with self._session.access:
             found = self._child(name)
-            if isinstance(found, GenericStorage):
-                yield found.path, NodeInfo("group", "group", size=len(found))
-                yield from found.walk()
-            else:
+            if not isinstance(found, GenericStorage):
                 location = (*self._location, name)
-                yield from walk(Place.root(self._session.records[location]), location)
+                parts = list(walk(Place.root(self._session.records[location]), location))
+            else:
+                parts = [(found.path, NodeInfo("group", "group", size=len(found)))]
+        yield from parts
+        if isinstance(found, GenericStorage):
+            yield from found.walk()
 
     # -- where it is -----------------------------------------------------------------------
 
@@ -692,6 +747,19 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         if isinstance(found, GenericStorage) and found is not self and found._parent is None:
             found._parent = self
         return found
+
+
+def _reopened(
+    opener: Callable[..., GenericStorage],
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+    location: Location,
+) -> GenericStorage:
+    """The storage, or the group of it, that another process pickled."""
+    storage = opener(*arguments, **options)
+    for name in location:
+        storage = storage[Name(name)]
+    return storage
 
 
 def value_info(value: Any) -> NodeInfo:

@@ -83,6 +83,10 @@ class StoredObject:
         """The place of the stored object in its record."""
         return Place.root(self.record())
 
+    def reading(self) -> AbstractContextManager[None]:
+        """Read from the record as one access, or as part of the one that is under way."""
+        return self._group._session.access
+
     def changing(self) -> AbstractContextManager[None]:
         """Change the record as one transaction, or as part of the one that is open."""
         return self._group._session.transaction()

@@ -19,11 +19,11 @@ from pyiron_storage.backends.compressed_files import is_compressed, read_file, s
 from pyiron_storage.backends.file_names import GROUP_FILE, directory_name
 from pyiron_storage.backends.json_values import array_header, from_json, to_json
 from pyiron_storage.backends.npy_files import Npy, write_npy
-from pyiron_storage.backends.replacing import replace_file
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.records.document import NATIVE_BYTES
+from pyiron_storage.replacing import replace_file, sync
 
 FORMAT: Final = 1
 INLINE_BYTES: Final = 1024
@@ -207,7 +207,7 @@ class Directory:
             text = f"{stem}~{counter}"
         return text
 
-    def save(self) -> None:
+    def save(self, *, durable: bool = False) -> None:
         """Replace ``group.json``; this is the commit of the group."""
         self.path.mkdir(parents=True, exist_ok=True)
         content = {"pyiron_storage": FORMAT, "kind": "group", "nodes": self.nodes, "groups": self.groups}
@@ -215,8 +215,12 @@ class Directory:
         kept = {name: since for name, since in self.dropped.items() if name not in old}
         content |= {"dropped": kept} if kept else {}
         self._note_lengths()
+        if durable:
+            for file in (*self._new_files, *(self.path / name for name in self._lengthened)):
+                if file.exists():  # it may have been dropped again, and swept
+                    sync(file)
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        replace_file(self.path / GROUP_FILE, lambda file: file.write(text))
+        replace_file(self.path / GROUP_FILE, lambda file: file.write(text), durable=durable)
         self.changed = False
         self._new_files.clear()
         self._new_directories.clear()

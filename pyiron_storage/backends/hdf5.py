@@ -9,14 +9,14 @@ bagofholding wrote is read by `neighbours`.
 from __future__ import annotations
 
 import functools
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5f, h5g, h5l, h5o, h5p, h5s
+from h5py import h5g, h5l, h5o, h5p, h5s
 
 from pyiron_storage.backends.hdf5_arrays import HDF5Array
+from pyiron_storage.backends.hdf5_file import HDF5File, is_hdf5
 from pyiron_storage.backends.hdf5_filters import COMPRESSIONS
 from pyiron_storage.backends.hdf5_names import link_name, plain_name
 from pyiron_storage.backends.hdf5_values import (
@@ -28,27 +28,21 @@ from pyiron_storage.backends.hdf5_values import (
     text_form,
     write_dataset,
 )
-from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT, Bag, kind_of_bag
+from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT
 from pyiron_storage.backends.neighbours.h5io_files import H5ioObject, holds_object, title_of
 from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
-from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
+from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
 from pyiron_storage.compression import Compression, checked_compression
-from pyiron_storage.errors import DamagedRecordError, FileKindError, ReadOnlyError
-from pyiron_storage.journal import JournaledFile
+from pyiron_storage.errors import DamagedRecordError, ReadOnlyError
+from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import NativeArray
 from pyiron_storage.paths import Name, split
-from pyiron_storage.records.document import NATIVE_BYTES, Record
+from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
-from pyiron_storage.storage import GenericStorage
+from pyiron_storage.storage import GenericStorage, one_access
 
 Array = np.ndarray[Any, Any]
-
-ALIGNMENT: Final = 64
-"""Big arrays begin at multiples of so many bytes, so that a memory map of one is as good as an array."""
-REPLACED_BYTES: Final = 2**20
-"""A file of this size is replaced where all of it is saved anew."""
-SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 
 
 class HDF5Storage(GenericStorage):
@@ -67,6 +61,8 @@ class HDF5Storage(GenericStorage):
         How arrays and documents are compressed: ``"gzip"``, ``"lzf"``, or with the extra
         ``hdf5plugin`` ``"zstd"``, ``"blosc"``, ``"blosc2"``, ``"lz4"``, ``"bzip2"``,
         ``"bitshuffle"``; a level behind it, as in ``("gzip", 9)``.
+    durability, locking, timeout
+        As for `open_storage`.
 
     Examples
     --------
@@ -80,11 +76,20 @@ class HDF5Storage(GenericStorage):
     compressions = COMPRESSIONS
 
     def __init__(
-        self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True, compression: Any = None
+        self,
+        filename: Any,
+        mode: str = "a",
+        *,
+        cloudpickle_fallback: bool = True,
+        compression: Any = None,
+        durability: str = "process",
+        locking: bool = True,
+        timeout: float = TIMEOUT,
     ) -> None:
         compression = checked_compression(compression, COMPRESSIONS, "hdf5")
         path = checked_path(filename, mode, is_kind=is_hdf5, kind="an HDF5 file")
-        self._file = open_file(HDF5File, path)
+        self._durable = is_durable(durability)
+        self._file = open_file(HDF5File, path, locking=locking, timeout=timeout)
         self._names: Location = ()
         self._replaces = begins_anew(mode)
         self._start(
@@ -93,6 +98,9 @@ class HDF5Storage(GenericStorage):
             read_only=read_only(mode),
             cloudpickle_fallback=cloudpickle_fallback,
             compression=compression,
+            durability=durability,
+            locking=locking,
+            timeout=timeout,
         )
         if begins_anew(mode):
             self._begin_anew(self._file.clear)
@@ -236,23 +244,29 @@ class HDF5Storage(GenericStorage):
         names = [name for name in self if title_of(self._group(), link_name(name))]
         return names[0] if len(names) == 1 else None
 
+    @one_access
     def to_object(self) -> Any:
         ready_made = ready_made_kind(self)
         return super().to_object() if ready_made is None else ready_made.restore(self, self[Name("VERSION")])
 
     def _save(self, path: str, value: Any) -> None:
-        """Store a value; in a new file where the old one holds nothing else, so that it does not grow."""
+        """Store a value; in a new file where the old one holds nothing else: it needs no journal and has no gaps."""
         parts = split(path)
-        is_alone = len(parts) == 1 and self._file.is_big and self._file.holds_only(link_name(parts[0]))
-        if isinstance(value, GenericStorage) or not is_alone:
-            super()._save(path, value)
-            return
-        prepared = self._prepare(path, value)
         with self._session.transaction():
+            if isinstance(value, GenericStorage) or len(parts) != 1 or not self._file.is_to_be_replaced(parts[0]):
+                super()._save(path, value)
+                return
+            prepared = self._prepare(path, value)
             self._begin_anew(self._file.clear)
             self._put(Name(parts[0]), prepared)
 
     # -- transactions --------------------------------------------------------------------
+
+    def _begin_access(self) -> None:
+        self._file.begin_access()
+
+    def _end_access(self) -> None:
+        self._file.end_access()
 
     def _begin(self) -> None:
         self._file.begin()
@@ -264,13 +278,16 @@ class HDF5Storage(GenericStorage):
             )
 
     def _commit(self) -> None:
-        self._file.commit()
+        self._file.commit(durable=self._durable, closing=self._session.closing)
 
     def _rollback(self) -> None:
         self._file.rollback()
 
     def _close(self) -> None:
         self._file.release()
+
+    def _reopening(self) -> Any:
+        return reopening(HDF5Storage, self._file, self._session)
 
     def _destroy(self) -> None:
         self._file.path.unlink()
@@ -295,155 +312,6 @@ class HDF5Storage(GenericStorage):
 
     def _where(self, name: str) -> str:
         return f"{self._file.path}: {'/'.join((*self._names, name))}"
-
-
-class HDF5File(OpenFile):
-    """The open HDF5 file that all handles and groups share; opened when it is first used.
-
-    Parameters
-    ----------
-    path
-        The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._file: JournaledFile | None = None
-        self._hdf5: Any = None
-        self._writing = False
-        self._groups: dict[Location, h5g.GroupID] = {}
-        self.listed: dict[Location, dict[str, int]] = {}
-        """What each group holds, by location, as far as it was listed: names with their kinds, in order."""
-        self._bag: Bag | None = None
-
-    @property
-    def bag(self) -> Bag | None:
-        """What reads the file where it is one of bagofholding's; else None."""
-        if self._hdf5 is None and self.exists:
-            self._open(writing=False)
-        return self._bag
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is anything to read."""
-        return self._hdf5 is not None or self.path.exists()
-
-    def group(self, names: Location) -> h5g.GroupID:
-        """Return the HDF5 group at a location.
-
-        Raises
-        ------
-        KeyError
-            If it is gone.
-        """
-        if self._hdf5 is None:
-            self._open(writing=False)
-        if names not in self._groups:
-            found = h5o.open(self._hdf5.id, b"/" + b"/".join(map(link_name, names)))
-            if not isinstance(found, h5g.GroupID):
-                raise KeyError(names[-1])
-            self._groups[names] = found
-        return self._groups[names]
-
-    def forget(self, names: Location) -> None:
-        """Drop the open groups and the lists at and below a location, which is deleted."""
-        self.listed.pop(names[:-1], None)
-        for known in [known for known in self.listed if known[: len(names)] == names]:
-            del self.listed[known]
-        for known in [known for known in self._groups if known[: len(names)] == names]:
-            del self._groups[known]
-
-    @property
-    def is_big(self) -> bool:
-        """Whether the file is so big that replacing it costs nothing beside writing it."""
-        return self.path.exists() and self.path.stat().st_size >= REPLACED_BYTES
-
-    def holds_only(self, link: bytes) -> bool:
-        """Whether the file is ours and has one link at its top level, this one."""
-        return self.bag is None and list(h5py.Group(self.group(())).id) == [link]
-
-    def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array | None:
-        """Map an array that stands in the file as it is; None where that is not possible now."""
-        assert self._file is not None
-        return self._file.map(offset, dtype, shape)
-
-    def begin(self) -> None:
-        """Open the file for writing."""
-        if not self._writing:
-            self._shut()
-            self._open(writing=True)
-
-    def clear(self) -> None:
-        """Begin a new file, which takes the place of the old one at the commit."""
-        self._shut()
-        self._open(writing=True, anew=True)
-
-    def commit(self) -> None:
-        """Make all changes since the last commit last."""
-        assert self._file is not None
-        h5f.flush(self._hdf5.id)
-        is_new = self._file.is_new
-        self._file.commit()
-        if is_new:
-            self.note_identity()
-
-    def rollback(self) -> None:
-        """Drop all changes since the last commit."""
-        if self._file is not None:
-            self._file.discard()
-            self._shut_hdf5()
-            self._file.rollback()
-            self._shut()
-
-    def close(self) -> None:
-        """Close the file; HDF5 then notes its free space in it."""
-        if self._writing and self._file is not None:
-            self._shut_hdf5()
-            if self._file.changed and not self._file.is_new:
-                self._file.commit()
-        self._shut()
-
-    def _open(self, *, writing: bool, anew: bool = False) -> None:
-        self._file = JournaledFile(self.path, writable=writing, anew=anew)
-        try:
-            self._hdf5 = _open_hdf5(self._file, writing=writing)
-        except OSError as error:
-            self._shut()
-            raise FileKindError(
-                f"{self.path}: HDF5 cannot open the file: {error}. It is damaged, or it is no HDF5 file."
-            ) from error
-        self._writing = writing
-        kind = kind_of_bag(self.group(()))
-        self._bag = Bag(str(self.path), kind) if kind else None
-
-    def _shut(self) -> None:
-        self._shut_hdf5()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._writing = False
-
-    def _shut_hdf5(self) -> None:
-        self._groups.clear()
-        self.listed.clear()
-        if self._bag is not None:
-            self._bag.close()
-        if self._hdf5 is not None:
-            self._hdf5.close()
-            self._hdf5 = None
-
-
-def _open_hdf5(file: JournaledFile, *, writing: bool) -> Any:
-    options = {"libver": ("v108", "v110"), "alignment_threshold": NATIVE_BYTES, "alignment_interval": ALIGNMENT}
-    if file.is_new:
-        return h5py.File(file, "w", track_order=True, fs_strategy="fsm", fs_persist=True, fs_threshold=1, **options)
-    return h5py.File(file, "r+" if writing else "r", **options)
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether a file is an HDF5 file, by its first bytes."""
-    with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) == SIGNATURE
 
 
 def _kind_of(group: h5g.GroupID, link: bytes) -> int:

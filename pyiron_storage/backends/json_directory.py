@@ -9,6 +9,8 @@ after a grace period, so that whoever still reads it finds it.
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,18 @@ from pyiron_storage.backends.compressed_files import COMPRESSIONS
 from pyiron_storage.backends.directory import Directory, DirectoryArray, remove
 from pyiron_storage.backends.file_names import GROUP_FILE
 from pyiron_storage.backends.json_values import dtype_of
-from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
+from pyiron_storage.backends.opening import (
+    OpenFile,
+    begins_anew,
+    checked_path,
+    is_durable,
+    open_file,
+    read_only,
+    reopening,
+    signature,
+)
 from pyiron_storage.compression import Compression, checked_compression
+from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import NativeArray
 from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
@@ -42,6 +54,8 @@ class JSONStorage(GenericStorage):
         How the files of arrays, records and long values are compressed: ``"gzip"`` (or
         ``"zlib"``, which is the same), or with the extra ``zstandard`` ``"zstd"``; a level
         behind it, as in ``("zstd", 19)``.
+    durability, locking, timeout
+        As for `open_storage`.
 
     Examples
     --------
@@ -55,11 +69,20 @@ class JSONStorage(GenericStorage):
     compressions = COMPRESSIONS
 
     def __init__(
-        self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True, compression: Any = None
+        self,
+        filename: Any,
+        mode: str = "a",
+        *,
+        cloudpickle_fallback: bool = True,
+        compression: Any = None,
+        durability: str = "process",
+        locking: bool = True,
+        timeout: float = TIMEOUT,
     ) -> None:
         compression = checked_compression(compression, COMPRESSIONS, "json")
         path = checked_path(filename, mode, is_kind=is_json_directory, kind="a directory with a group.json")
-        self._tree = open_file(DirectoryTree, path)
+        self._durable = is_durable(durability)
+        self._tree = open_file(DirectoryTree, path, locking=locking, timeout=timeout)
         self._names: Location = ()
         self._start(
             str(path),
@@ -67,6 +90,9 @@ class JSONStorage(GenericStorage):
             read_only=read_only(mode),
             cloudpickle_fallback=cloudpickle_fallback,
             compression=compression,
+            durability=durability,
+            locking=locking,
+            timeout=timeout,
         )
         if begins_anew(mode):
             self._begin_anew(self._tree.clear)
@@ -134,14 +160,26 @@ class JSONStorage(GenericStorage):
         found: Compression | None = self._session.options["compression"]
         return found
 
+    def _begin_access(self) -> None:
+        self._tree.refresh()
+
+    def _begin(self) -> None:
+        self._tree.reserve()
+        self._tree.refresh()
+
     def _commit(self) -> None:
-        self._tree.commit()
+        self._tree.commit(durable=self._durable)
+        self._tree.give_back()
 
     def _rollback(self) -> None:
         self._tree.rollback()
+        self._tree.give_back()
 
     def _close(self) -> None:
         self._tree.release()
+
+    def _reopening(self) -> Any:
+        return reopening(JSONStorage, self._tree, self._session)
 
     def _destroy(self) -> None:
         remove(self._tree.path)
@@ -161,10 +199,34 @@ class DirectoryTree(OpenFile):
         The directory of the root.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, *, locking: bool = True, timeout: float = TIMEOUT) -> None:
+        super().__init__(path, locking=locking, timeout=timeout)
         self._groups: dict[Location, Directory] = {}
         self._deleted: list[Directory] = []
+        self._state = signature(path / GROUP_FILE)
+
+    @property
+    def is_gone(self) -> bool:
+        return False  # the files that are there are looked up at each access
+
+    def refresh(self) -> None:
+        """Forget what was read where another process has written."""
+        state = signature(self.real_path / GROUP_FILE)
+        if state != self._state:
+            self._groups.clear()
+            self.shared.records.clear()
+            self._state = state
+
+    def _note_state(self) -> None:
+        """Let the ``group.json`` of the root, which all look at, be as new as what was changed below it."""
+        root = self.path / GROUP_FILE
+        if root.exists() and signature(root) == self._state:
+            found = root.stat()
+            os.utime(root, ns=(found.st_atime_ns, max(time.time_ns(), found.st_mtime_ns + 1)))
+        self._state = signature(root)
+
+    def close(self) -> None:
+        self.give_back_for_good()
 
     def clear(self) -> None:
         """Begin with an empty root, which takes the place of the old one at the commit."""
@@ -199,14 +261,15 @@ class DirectoryTree(OpenFile):
         for known in [known for known in self._groups if known[: len(names)] == names]:
             self._deleted.append(self._groups.pop(known))
 
-    def commit(self) -> None:
+    def commit(self, *, durable: bool = False) -> None:
         """Replace the ``group.json`` of every changed group, the innermost first; what was dropped long ago goes."""
         changed = [group for _, group in sorted(self._groups.items(), key=lambda item: -len(item[0])) if group.changed]
         for group in changed:
-            group.save()
+            group.save(durable=durable)
         _undo(self._deleted)
         self._deleted.clear()
-        self.note_identity()
+        if changed:
+            self._note_state()
 
     def rollback(self) -> None:
         """Forget what was changed; remove the files that were made for it."""

@@ -5,16 +5,27 @@ The file is read when it is opened and replaced as a whole at each commit.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from pyiron_storage.backends.json_values import from_json, to_json
 from pyiron_storage.backends.memory import MemoryStorage, SharedTree, Tree
-from pyiron_storage.backends.opening import OpenFile, begins_anew, checked_path, open_file, read_only
-from pyiron_storage.backends.replacing import replace_file
+from pyiron_storage.backends.opening import (
+    OpenFile,
+    begins_anew,
+    checked_path,
+    is_durable,
+    open_file,
+    read_only,
+    reopening,
+    signature,
+)
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
+from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.records.document import MAGIC
+from pyiron_storage.replacing import replace_file
 
 FORMAT: Final = 1
 
@@ -30,6 +41,8 @@ class JSONFileStorage(MemoryStorage):
         As for `open_storage`.
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
+    durability, locking, timeout
+        As for `open_storage`.
 
     Examples
     --------
@@ -39,25 +52,56 @@ class JSONFileStorage(MemoryStorage):
     5.0
     """
 
-    def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
+    def __init__(
+        self,
+        filename: Any,
+        mode: str = "a",
+        *,
+        cloudpickle_fallback: bool = True,
+        durability: str = "process",
+        locking: bool = True,
+        timeout: float = TIMEOUT,
+    ) -> None:
         path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
-        self._file = open_file(JSONFile, path)
-        self._become(self._file.tree(), ())
+        self._durable = is_durable(durability)
+        self._file = open_file(JSONFile, path, locking=locking, timeout=timeout)
+        self._become(self._file.tree, ())
         self._start(
-            str(path), shared=self._file.shared, read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback
+            str(path),
+            shared=self._file.shared,
+            read_only=read_only(mode),
+            cloudpickle_fallback=cloudpickle_fallback,
+            durability=durability,
+            locking=locking,
+            timeout=timeout,
         )
         if begins_anew(mode):
             self._begin_anew(self._shared.clear)
 
+    def _begin_access(self) -> None:
+        self._file.refresh()
+
+    def _begin(self) -> None:
+        self._file.reserve()
+        self._file.refresh()
+
     def _commit(self) -> None:
         content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._shared.root)}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        replace_file(self._file.path, lambda file: file.write(text))
-        self._file.note_identity()
+        replace_file(self._file.real_path, lambda file: file.write(text), durable=self._durable)
+        self._file.note_state()
         super()._commit()
+        self._file.give_back()
+
+    def _rollback(self) -> None:
+        super()._rollback()
+        self._file.give_back()
 
     def _close(self) -> None:
         self._file.release()
+
+    def _reopening(self) -> Any:
+        return reopening(JSONFileStorage, self._file, self._session)
 
     def _destroy(self) -> None:
         self._file.path.unlink()
@@ -66,17 +110,34 @@ class JSONFileStorage(MemoryStorage):
 class JSONFile(OpenFile):
     """The open file that all handles share, read when it is first used."""
 
-    _tree: SharedTree | None = None
+    def __init__(self, path: Path, *, locking: bool = True, timeout: float = TIMEOUT) -> None:
+        super().__init__(path, locking=locking, timeout=timeout)
+        self._state: tuple[int, int, int] | None = None
+        self.tree = SharedTree({})
+        self.refresh()
 
-    def tree(self) -> SharedTree:
-        """Return what is in the file."""
-        if self._tree is None:
-            self._tree = SharedTree(self._read() if self.path.exists() else {})
-        return self._tree
+    @property
+    def is_gone(self) -> bool:
+        return False  # which file has the name is looked up at each access
+
+    def refresh(self) -> None:
+        """Read the file where another process has replaced it."""
+        state = signature(self.real_path)
+        if state != self._state:
+            self.tree.root = self._read() if state else {}
+            self.shared.records.clear()
+            self._state = state
+
+    def note_state(self) -> None:
+        """Note that the file is as it was written from here."""
+        self._state = signature(self.real_path)
+
+    def close(self) -> None:
+        self.give_back_for_good()
 
     def _read(self) -> Tree:
         try:
-            content = orjson.loads(self.path.read_bytes())
+            content = orjson.loads(self.real_path.read_bytes())
         except orjson.JSONDecodeError as error:
             raise FileKindError(f"{self.path}: the file is not JSON: {error}.") from error
         version = content.get("pyiron_storage") if type(content) is dict else None

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from pyiron_storage.errors import FileKindError, StorageExistsError, StorageNotFoundError
-from pyiron_storage.session import Shared
+from pyiron_storage.locks import TIMEOUT, WriterLock
+from pyiron_storage.session import Session, Shared
 
 MODES: Final = ("a", "r", "w", "x")
+DURABILITIES: Final = ("process", "power")
+"""What a commit outlasts: the death of this process, or a power cut as well."""
 
 
 def read_only(mode: str) -> bool:
@@ -22,6 +27,19 @@ def read_only(mode: str) -> bool:
 def begins_anew(mode: str) -> bool:
     """Whether a mode begins with an empty storage."""
     return mode in ("w", "x")
+
+
+def is_durable(durability: str) -> bool:
+    """Whether a commit is to outlast a power cut.
+
+    Raises
+    ------
+    ValueError
+        If it is none of `DURABILITIES`.
+    """
+    if durability not in DURABILITIES:
+        raise ValueError(f"The durability {durability!r} is not one of {', '.join(map(repr, DURABILITIES))}.")
+    return durability == "power"
 
 
 def checked_path(filename: Any, mode: str, *, is_kind: Callable[[Path], bool], kind: str) -> Path:
@@ -58,15 +76,34 @@ def _near(path: Path) -> str:
     return f" Beside it there is {', '.join(beside)}." if beside else " Check the name, or save something there first."
 
 
+def reopening(
+    kind: Callable[..., Any], file: OpenFile, session: Session
+) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """How another process opens the storage that a session is of; never anew."""
+    return kind, (str(file.real_path), "r" if session.read_only else "a"), session.options
+
+
 class OpenFile:
     """A file or directory that is open in this process: one for all handles on it.
 
     Two handles that each kept their own idea of one file would destroy it.
+
+    Parameters
+    ----------
+    path
+        The file or directory.
+    locking
+        Whether other processes are kept out by locks, as the first handle says.
+    timeout
+        For how many seconds to wait for them at most.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, locking: bool = True, timeout: float = TIMEOUT) -> None:
         self.path = path
+        self.real_path = Path(os.path.realpath(path))
+        self.timeout = timeout
         self.shared = Shared()
+        self._writer = WriterLock(self.real_path) if locking else None
         self._handles = 0
         self._identity = _identity(path)
 
@@ -81,15 +118,60 @@ class OpenFile:
 
     def release(self) -> None:
         """Give one handle back; with the last one the file is closed."""
-        self._handles -= 1
-        if self._handles == 0:
-            key = type(self), os.path.realpath(self.path)
+        with _OPENING:
+            self._handles -= 1
+            if self._handles:
+                return
+            key = type(self), str(self.real_path)
             if _OPEN.get(key) is self:
                 del _OPEN[key]
             self.close()
 
     def close(self) -> None:
         """Close the file."""
+
+    @property
+    def patience(self) -> float | None:
+        """For how many seconds to wait for other processes, None where there are no locks."""
+        return None if self._writer is None else self.timeout
+
+    def reserve(self) -> None:
+        """Keep other writers out.
+
+        Raises
+        ------
+        LockTimeoutError
+            If another process keeps this one out for too long; the message names it.
+        """
+        if self._writer is not None:
+            self._writer.acquire(self.timeout)
+
+    def try_reserve(self) -> bool:
+        """Keep other writers out where none is at work; say whether that is so."""
+        return self._writer is None or self._writer.try_acquire()
+
+    def give_back(self) -> None:
+        """Let other writers in again."""
+        if self._writer is not None:
+            self._writer.release()
+
+    def give_back_for_good(self) -> None:
+        """Let other writers in again, and leave no lock file behind."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def after_fork(self) -> None:
+        """Forget, in a forked child, what the parent was doing with the file."""
+        self.shared.reset()
+
+
+def signature(path: Path) -> tuple[int, int, int] | None:
+    """What tells one state of a file that is only ever replaced from the next; None where there is no file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -108,13 +190,32 @@ def is_open(path: Path) -> bool:
 
 _File = TypeVar("_File", bound=OpenFile)
 _OPEN: WeakValueDictionary[tuple[type, str], OpenFile] = WeakValueDictionary()
+_OPENING = threading.RLock()
 
 
-def open_file(kind: type[_File], path: Path) -> _File:
+def open_file(kind: type[_File], path: Path, *, locking: bool = True, timeout: float = TIMEOUT) -> _File:
     """Return the open file of a path, the same for all handles of this process."""
-    key = kind, os.path.realpath(path)
-    found = _OPEN.get(key)
-    if not isinstance(found, kind) or found.is_gone:
-        found = _OPEN[key] = kind(path)
-    found._handles += 1
-    return found
+    with _OPENING:
+        key = kind, os.path.realpath(path)
+        found = _OPEN.get(key)
+        if not isinstance(found, kind) or found.is_gone:
+            found = _OPEN[key] = kind(path, locking=locking, timeout=timeout)
+        found._handles += 1
+        return found
+
+
+def _after_fork() -> None:
+    global _OPENING  # noqa: PLW0603  another thread of the parent may have held it
+    _OPENING = threading.RLock()
+    for file in list(_OPEN.values()):
+        file.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what was left open when the program ends, and leave no lock files behind."""
+    for file in list(_OPEN.values()):
+        file.close()

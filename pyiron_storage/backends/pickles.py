@@ -13,8 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from pyiron_storage.array_handle import ArrayHandle
-from pyiron_storage.backends.opening import checked_path, read_only
-from pyiron_storage.backends.replacing import replace_file
+from pyiron_storage.backends.opening import checked_path, is_durable, read_only
 from pyiron_storage.errors import (
     CannotImportError,
     DamagedRecordError,
@@ -23,6 +22,8 @@ from pyiron_storage.errors import (
     StorageError,
     UnsupportedOperationError,
 )
+from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.replacing import replace_file
 from pyiron_storage.storage import GenericStorage
 
 NODE = "object"
@@ -40,6 +41,8 @@ class PickleStorage(GenericStorage):
         As for `open_storage`.
     cloudpickle_fallback : bool
         Whether `cloudpickle` makes the file where `pickle` alone cannot.
+    durability, locking, timeout
+        As for `open_storage`; there is nothing to lock in a file that is replaced as a whole.
 
     Examples
     --------
@@ -50,11 +53,28 @@ class PickleStorage(GenericStorage):
     {'x': 1}
     """
 
-    def __init__(self, filename: Any, mode: str = "a", *, cloudpickle_fallback: bool = True) -> None:
+    def __init__(
+        self,
+        filename: Any,
+        mode: str = "a",
+        *,
+        cloudpickle_fallback: bool = True,
+        durability: str = "process",
+        locking: bool = True,
+        timeout: float = TIMEOUT,
+    ) -> None:
         self._path = checked_path(filename, mode, is_kind=is_pickle, kind="a pickle file")
+        self._durable = is_durable(durability)
         self._pending: bytes | None = None
         self._emptied = False
-        self._start(str(self._path), read_only=read_only(mode), cloudpickle_fallback=cloudpickle_fallback)
+        self._start(
+            str(self._path),
+            read_only=read_only(mode),
+            cloudpickle_fallback=cloudpickle_fallback,
+            durability=durability,
+            locking=locking,
+            timeout=timeout,
+        )
         if mode == "w":
             self._begin_anew(self._empty)
 
@@ -137,13 +157,16 @@ class PickleStorage(GenericStorage):
     def _commit(self) -> None:
         if self._pending is not None:
             data = self._pending
-            replace_file(self._path, lambda file: file.write(data))
+            replace_file(self._path, lambda file: file.write(data), durable=self._durable)
         elif self._emptied:
             self._path.unlink(missing_ok=True)
         self._rollback()
 
     def _rollback(self) -> None:
         self._pending, self._emptied = None, False
+
+    def _reopening(self) -> Any:
+        return type(self), (str(self._path.absolute()), "r" if self._session.read_only else "a"), self._session.options
 
     def _destroy(self) -> None:
         self._path.unlink()

@@ -78,29 +78,31 @@ class Backend:
             options["compression"] = checked_compression(compression, self.storage_class.compressions, self.name)
         return self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
 
-    def dump(self, obj: Any, filename: Any, path: str = OBJECT, **options: Any) -> None:
+    def dump(self, obj: Any, filename: Any, path: str = OBJECT, *, durability: str = "power", **options: Any) -> None:
         """Save an object with this back-end; see `save` for the keywords."""
-        with self.open(filename, "a", **options) as storage:
-            storage._save(in_object(storage, path) if in_object(storage, path) in storage else path, obj)
+        with self.open(filename, "a", durability=durability, **options) as storage, storage._session.transaction():
+            storage._session.closing = True
+            inside = in_object(storage, path)
+            storage._save(inside if inside != path and inside in storage else path, obj)
 
     def load(self, filename: Any, path: str = OBJECT, *, mmap: bool = False, **options: Any) -> Any:
         """Load an object with this back-end; see `load` for the keywords."""
-        with self.open(filename, "r", **options) as storage:
+        with self.open(filename, "r", **options) as storage, storage._session.access:
             return storage.load(in_object(storage, path, loading=True), mmap=mmap)
 
-    def delete(self, filename: Any, path: str | None = None) -> None:
+    def delete(self, filename: Any, path: str | None = None, *, durability: str = "power", **options: Any) -> None:
         """Delete a part of a file, or the file, with this back-end; see `delete`."""
         if path is None:
-            self._delete_file(Path(filename).expanduser())
+            self._delete_file(Path(filename).expanduser(), options)
         else:
-            self.open(filename, "r").close()  # it is there
-            with self.open(filename) as storage:
+            self.open(filename, "r", **options).close()  # it is there
+            with self.open(filename, durability=durability, **options) as storage:
                 del storage[in_object(storage, path)]
 
-    def _delete_file(self, path: Path) -> None:
+    def _delete_file(self, path: Path, options: dict[str, Any]) -> None:
         if is_open(path):
             raise StorageInUseError(f"{path} is open in this process. Close the storage, then delete the file.")
-        with self.open(path, "r") as storage:  # it is there, and it is a storage
+        with self.open(path, "r", **options) as storage:  # it is there, and it is a storage
             storage._destroy()
 
 

@@ -24,6 +24,7 @@ from pyiron_storage.records.navigate import rule_of
 from pyiron_storage.records.parts import ArrayParts, DictParts, PairParts, Parts
 from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rules.values import is_text
+from pyiron_storage.records.uses import in_steps
 from pyiron_storage.records.views import VIEWS, View
 
 _MISSING: Final = object()
@@ -86,7 +87,10 @@ class _Keyed(View, MutableMapping[Any, Any]):
         return len(self._parts())
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([key for key, _, _ in self._entries()])
+        return iter(self._keys())
+
+    def _keys(self) -> list[Any]:
+        return [key for key, _, _ in self._entries()]
 
     def _entries(self) -> Iterator[tuple[Any, str, Place]]:
         """Every key with the part that stands for it and the place of its value."""
@@ -141,7 +145,7 @@ class _Items(ItemsView[Any, Any]):
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         view: Any = self._mapping  # type: ignore[attr-defined]
-        return ((key, view._shown(place, (part,))) for key, part, place in view._entries())
+        return in_steps(view, view._entries, lambda entry: (entry[0], view._shown(entry[2], (entry[1],))))
 
 
 class _Values(ValuesView[Any]):
@@ -227,8 +231,7 @@ class _Indexed(View):
             raise TypeError(f"a list is indexed by integers, slices or a path, not {type(index).__name__}") from None
 
     def __iter__(self) -> Iterator[Any]:
-        for name, place in self._array().places():
-            yield self._shown(place, (name,))
+        return in_steps(self, lambda: self._array().places(), lambda entry: self._shown(entry[1], (entry[0],)))
 
 
 class ListView(_Indexed, MutableSequence[Any]):

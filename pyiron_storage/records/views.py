@@ -28,6 +28,7 @@ from pyiron_storage.records.navigate import NodeInfo, find, info, is_value, part
 from pyiron_storage.records.parts import DictParts, Parts
 from pyiron_storage.records.places import Place, key_of
 from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.uses import each_use_is_one
 from pyiron_storage.records.walking import walk
 
 
@@ -40,6 +41,7 @@ class RecordSource(Protocol):
     """The path of the stored object in the storage."""
 
     def place(self) -> Place: ...
+    def reading(self) -> AbstractContextManager[None]: ...
     def changing(self) -> AbstractContextManager[None]: ...
     def encoder_options(self) -> dict[str, Any]: ...
 
@@ -71,6 +73,10 @@ class View:
     """
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        each_use_is_one(cls)
 
     def __init__(self, source: RecordSource, parts: tuple[str, ...] = (), decoder: Decoder | None = None) -> None:
         self._source = source
@@ -107,7 +113,8 @@ class View:
 
         self._find_array(parts)  # it is there
         full = join((*self._full_path(), *parts))
-        return ArrayHandle(partial(self._find_array, parts), self._source.changing, self._source.file, full)
+        find = partial(self._find_array, parts)
+        return ArrayHandle(find, self._source.reading, self._source.changing, self._source.file, full)
 
     def _find_array(self, parts: list[str]) -> RecordArray:
         place = find(self._source.place(), (*self._path, *parts), self._source.path, self._source.file)
@@ -146,7 +153,10 @@ class View:
 
     def walk(self) -> Iterator[tuple[str, NodeInfo]]:
         """Yield the path and the info of this and of everything below it, importing nothing."""
-        return walk(self._place(), self._full_path())
+        return iter(self._walked())
+
+    def _walked(self) -> list[tuple[str, NodeInfo]]:
+        return list(walk(self._place(), self._full_path()))
 
     def list_nodes(self) -> list[str]:
         """The names of the parts that come out as values."""
@@ -269,6 +279,9 @@ class View:
         )
 
     __add__ = __radd__ = __mul__ = __rmul__ = __call__ = _no_operator
+
+
+each_use_is_one(View)
 
 
 def put_part(parts: Parts, part: str, node: Node) -> None:
