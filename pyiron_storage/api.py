@@ -107,7 +107,7 @@ def load(
         Whether big arrays come back as read-only `numpy.memmap`, whose entries are
         read when they are used. What cannot be mapped (small or compressed arrays,
         those that were made longer in an HDF5 file, back-ends without files) comes
-        as an ordinary array. A map keeps its values when this process changes the file.
+        as an ordinary array. A map keeps its values, whichever process changes the file.
     locking : bool
         Whether commits of other processes are kept out meanwhile; False for file
         systems without locks.

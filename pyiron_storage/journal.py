@@ -5,6 +5,11 @@ new go straight behind the committed end of the file, and keeps the pages inside
 the committed part that HDF5 rewrites aside, so that a commit makes all changes
 together, through a redo journal, and a rollback drops them.  A new file is made
 under another name and gets its own at the first commit.
+
+A memory map lies within the committed part, and keeps its values: a commit that
+would change what another process maps, or end the file before the end of a map,
+changes nothing in place.  It goes into a copy of the file, which gets the name
+(see `file_maps`).
 """
 
 from __future__ import annotations
