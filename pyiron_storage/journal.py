@@ -40,7 +40,7 @@ from pyiron_storage.redo import (
     journal_path,
     write_all,
 )
-from pyiron_storage.replacing import sync_folder, system_error
+from pyiron_storage.replacing import confirm_name, sync_folder, system_error, written
 from pyiron_storage.stamp import HEAD_BYTES, STAMP_BYTES, hdf5_end, is_busy_stamp, is_stamp, new_stamp, stamp_place
 
 SPILL_BYTES: Final = 64 << 20
@@ -87,19 +87,25 @@ class JournaledFile:
         """Whether others may see something of this commit, so that it is not taken back."""
         self.failure: BaseException | None = None
         """What went wrong while HDF5 wrote; it is raised when HDF5 is done."""
-        if writable and (anew or not os.path.exists(path)):  # noqa: PTH110  what is called often asks the system itself
-            self._aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-            self._file = os.open(self._aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-            if os.path.exists(path):  # noqa: PTH110
-                os.fchmod(self._file, stat.S_IMODE(path.stat().st_mode))
-        else:
-            self._file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
+        self._file = self._open_to_write(anew=anew) if writable else os.open(path, os.O_RDONLY)
         self._identity = identity_of(self._file)
         self._lock = None if timeout is None else AccessLock(self._file, path, timeout)
         if not writable:
             self.share()
             self._find_overlay()
         self._measure(writable=writable)
+
+    @written
+    def _open_to_write(self, *, anew: bool) -> int:
+        """Open the file, or make a new one under another name."""
+        path = self.path
+        if not anew and os.path.exists(path):  # noqa: PTH110  what is called often asks the system itself
+            return os.open(path, os.O_RDWR)
+        self._aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+        file = os.open(self._aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if os.path.exists(path):  # noqa: PTH110
+            os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
+        return file
 
     def _find_overlay(self) -> None:
         """Read through the journal of a dead writer that had copied a part of it into the file."""
@@ -437,16 +443,7 @@ class JournaledFile:
         os.replace(self._aside, self.path)
         self._aside = None
         if durable:
-            self._confirm_name()
-
-    def _confirm_name(self) -> None:
-        try:
-            sync_folder(self.path.parent)
-        except OSError as error:
-            raise StorageWriteError(
-                f"{self.path} is written, but the system cannot say that it outlasts a power cut: {error.strerror}. "
-                "Save it again to be sure."
-            ) from error
+            confirm_name(self.path)
 
     def _change_in_place(self, change: Change, *, durable: bool) -> bool:
         """Change the file; leave it as it is and give False where memory maps of others would change with it."""

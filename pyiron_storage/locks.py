@@ -110,6 +110,19 @@ class WriterLock:
             os.pwrite(self._file, _description(os.getpid()), 0)
         return True
 
+    def is_held_by_another(self) -> bool:
+        """Whether another handle has the lock now."""
+        if self.held:
+            return False
+        try:
+            file = os.open(self._path, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            return not try_flock(file, fcntl.LOCK_SH, self._storage)
+        finally:
+            os.close(file)
+
     def _open(self) -> int:
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -303,3 +316,76 @@ class AccessLock:
                 f"{self._path} has been kept busy by {whom} in another process for more than {self.timeout:g} s. "
                 "Try again, or end the process that hangs."
             )
+
+
+class DirectoryLock:
+    """Who looks at a directory now: many readers, or one writer that changes it.
+
+    Parameters
+    ----------
+    path
+        The directory; as long as there is none, there is nothing to lock.
+    timeout
+        For how many seconds to wait at most.
+
+    Notes
+    -----
+    The lock is that of ``flock`` on the directory itself, so that those who may only
+    read need no file that they can write.
+    """
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._file = -1
+        _KNOWN.add(self)
+
+    def share(self) -> None:
+        """Begin to read."""
+        self._wait(fcntl.LOCK_SH, "a commit")
+
+    def take(self) -> None:
+        """Begin to change, when nobody reads any more."""
+        self._wait(fcntl.LOCK_EX, "those who read")
+
+    def try_take(self) -> bool:
+        """Begin to change if nobody reads; say whether that is so."""
+        return self._try(fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        """Be done with reading or changing."""
+        if self._file >= 0:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _wait(self, kind: int, whom: str) -> None:
+        if not self._try(kind) and not wait_until(lambda: self._try(kind), self._timeout):
+            raise LockTimeoutError(
+                f"{self._path} has been kept busy by {whom} in another process for more than {self._timeout:g} s. "
+                "Try again, or end the process that hangs."
+            )
+
+    def _try(self, kind: int) -> bool:
+        while True:
+            try:
+                found = os.stat(self._path)  # noqa: PTH116  at every access
+            except FileNotFoundError:
+                return True
+            if self._file < 0:
+                self._file = os.open(self._path, os.O_RDONLY)
+                self._inode = os.fstat(self._file).st_ino
+            if self._inode == found.st_ino:
+                return try_flock(self._file, kind, self._path)
+            self.close()  # another directory has the name
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def after_fork(self) -> None:
+        """Let go of the parent's descriptor in a forked child, without giving the parent's lock back."""
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()

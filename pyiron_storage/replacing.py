@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar, cast
 
-from pyiron_storage.errors import StorageWriteError
+from pyiron_storage.errors import StorageError, StorageWriteError
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def replace_file(path: Path, write: Callable[[BinaryIO], Any], *, durable: bool = False) -> None:
+def replace_file(
+    path: Path, write: Callable[[BinaryIO], Any], *, durable: bool = False, confirmed: bool = True
+) -> None:
     """Let `write` write a new file beside `path`, and give it the name only when that is done.
 
     Parameters
@@ -22,28 +28,58 @@ def replace_file(path: Path, write: Callable[[BinaryIO], Any], *, durable: bool 
         Is called with the new file.
     durable
         Whether to wait until the change outlasts a power cut.
+    confirmed
+        Whether to wait for the name as well; if not, the caller calls `confirm_name`.
 
     Raises
     ------
     StorageWriteError
-        If the system cannot write; the file is as before.
+        If the system cannot write; the file is as before, unless the message says that it is written.
     """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         with aside.open("xb") as file:
             write(file)
+            file.flush()
+            _be_newer(file.fileno(), path)
             if durable:
-                file.flush()
                 os.fsync(file.fileno())
         os.replace(aside, path)
-        if durable:
-            sync_folder(path.parent)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise system_error(path, error) from error
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+    if durable and confirmed:
+        confirm_name(path)
+
+
+def confirm_name(path: Path) -> None:
+    """Wait until the disk has the new name of a file.
+
+    Raises
+    ------
+    StorageWriteError
+        If the system cannot say so.
+    """
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StorageWriteError(
+            f"{path} is written, but the system cannot say that it outlasts a power cut: {error.strerror}. "
+            "Save it again to be sure."
+        ) from error
+
+
+def _be_newer(file: int, path: Path) -> None:
+    """Let no two states of a file have the same time, however fast they follow each other."""
+    try:
+        before = os.stat(path).st_mtime_ns  # noqa: PTH116
+    except FileNotFoundError:
+        return
+    now = max(time.time_ns(), before + 1)
+    os.utime(file, ns=(now, now))
 
 
 def sync_folder(folder: Path) -> None:
@@ -58,6 +94,19 @@ def sync(path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def written(method: _Method) -> _Method:
+    """Let a method of what has a `path` raise `StorageWriteError` where the system fails to write."""
+
+    @functools.wraps(method)
+    def checked(self: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return method(self, *arguments, **options)
+        except OSError as error:
+            raise error if isinstance(error, StorageError) else system_error(self.path, error) from error
+
+    return cast(_Method, checked)
 
 
 def system_error(path: Path, error: OSError) -> StorageWriteError:

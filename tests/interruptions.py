@@ -1,10 +1,13 @@
 """Interruptions for the tests: what a process does to its files, stopped or failing at each step in turn."""
 
+import io
 import os
 import shutil
 
-STEPS = ("pwrite", "pwritev", "ftruncate", "replace", "rename", "unlink", "fsync", "open")
-"""The calls of `os` by which files are changed."""
+WRITES = ("pwrite", "pwritev", "ftruncate", "replace", "rename", "fsync", "mkdir", "utime", "open", "write")
+"""The calls by which content and names are written: of `os`, and `write` of what `open` opens for writing."""
+STEPS = (*WRITES, "unlink", "rmdir")
+"""All calls by which files are changed."""
 
 
 class Steps:
@@ -16,20 +19,57 @@ class Steps:
     def __enter__(self):
         self.context = self.monkeypatch.context()
         patch = self.context.__enter__()
-        for name in self.only:
-            patch.setattr(os, name, self.watched(getattr(os, name), name))
+        for name in set(self.only) - {"open", "write"}:
+            patch.setattr(os, name, self.watched(ORIGINAL[name], name))
+        patch.setattr(os, "open", self.opened_by_number)
+        patch.setattr(io, "open", self.opened)
         return self
+
+    def step(self, name):
+        self.count += 1
+        self.before(self.count, name)
 
     def watched(self, call, name):
         def step(*arguments, **options):
-            self.count += 1
-            self.before(self.count, name)
+            self.step(name)
             return call(*arguments, **options)
 
         return step
 
+    def opened_by_number(self, path, flags, *arguments, **options):
+        if flags & (os.O_CREAT | os.O_TRUNC):
+            self.step("open")
+        return ORIGINAL["open"](path, flags, *arguments, **options)
+
+    def opened(self, file, mode="r", *arguments, **options):
+        if not set(mode) & set("wxa+"):
+            return OPEN(file, mode, *arguments, **options)
+        self.step("open")
+        return Written(OPEN(file, mode, *arguments, **options), self)
+
     def __exit__(self, *_):
         self.context.__exit__(None, None, None)
+
+
+class Written:
+    """A file that is written, each write a step."""
+
+    def __init__(self, file, steps):
+        self._file, self._steps = file, steps
+
+    def write(self, data):
+        self._steps.step("write")
+        return self._file.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def __enter__(self):
+        self._file.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self._file.__exit__(*error)
 
 
 def snapshots(monkeypatch, folder, into, change):
@@ -39,8 +79,9 @@ def snapshots(monkeypatch, folder, into, change):
     def before(number, _):
         copies.append(into / str(number))
         with monkeypatch.context() as plain:
-            for name in STEPS:
-                plain.setattr(os, name, ORIGINAL[name])
+            plain.setattr(io, "open", OPEN)
+            for name, call in ORIGINAL.items():
+                plain.setattr(os, name, call)
             shutil.copytree(folder, copies[-1])
 
     with Steps(monkeypatch, before):
@@ -49,4 +90,5 @@ def snapshots(monkeypatch, folder, into, change):
     return [*copies, into / "end"]
 
 
-ORIGINAL = {name: getattr(os, name) for name in STEPS}
+ORIGINAL = {name: getattr(os, name) for name in STEPS if name != "write"}
+OPEN = io.open

@@ -50,24 +50,28 @@ def holder():
 # -- counting, killing ---------------------------------------------------------------------
 
 
-def test_eight_processes_count_together_and_four_look_on():
-    assert script("counting.py", "f.h5", 8, 500, 4) == "4000\n"
+@pytest.mark.parametrize(("name", "times"), [("f.h5", 500), ("f.jsondir", 100)])
+def test_eight_processes_count_together_and_four_look_on(name, times):
+    assert script("counting.py", name, 8, times, 4) == f"{8 * times}\n"
 
 
-@pytest.mark.parametrize(("writers", "seconds", "durability"), [(200, 0.04, "process"), (40, 0.06, "power")])
-def test_killed_writers_lose_nothing(tmp_path, writers, seconds, durability):
-    assert f"{writers} writers killed" in script("killing.py", tmp_path / "f.h5", writers, seconds, durability)
+@pytest.mark.parametrize("name", ["f.h5", "f.jsondir"])
+@pytest.mark.parametrize(("writers", "seconds", "durability"), [(120, 0.04, "process"), (40, 0.06, "power")])
+def test_killed_writers_lose_nothing(tmp_path, name, writers, seconds, durability):
+    assert f"{writers} writers killed" in script("killing.py", tmp_path / name, writers, seconds, durability)
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(700)
+@pytest.mark.parametrize("name", ["f.h5", "f.jsondir"])
 @pytest.mark.parametrize("durability", ["process", "power"])
-def test_many_killed_writers_lose_nothing(tmp_path, durability):
-    assert "1000 writers killed" in script("killing.py", tmp_path / "f.h5", 1000, 0.15, durability, timeout=600)
+def test_many_killed_writers_lose_nothing(tmp_path, name, durability):
+    assert "600 writers killed" in script("killing.py", tmp_path / name, 600, 0.15, durability, timeout=600)
 
 
-def test_interrupts_at_any_moment_leave_the_file_and_the_handle_whole(tmp_path):
-    assert script("interrupting.py", tmp_path / "f.h5", 4) == "whole\n"
+@pytest.mark.parametrize("name", ["f.h5", "f.jsondir", "f.json"])
+def test_interrupts_at_any_moment_leave_the_file_and_the_handle_whole(tmp_path, name):
+    assert script("interrupting.py", tmp_path / name, 3) == "whole\n"
     assert os.listdir() == ["f.h5"]
 
 

@@ -8,7 +8,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
-from interruptions import Steps, snapshots
+from interruptions import WRITES, Steps, snapshots
 
 import pyiron_storage as ps
 
@@ -16,36 +16,41 @@ OLD = {"who": "old", "numbers": list(range(500)), "array": np.zeros(20_000)}
 NEW = {"who": "new", "numbers": list(range(700)), "array": np.ones(30_000), "more": np.arange(9000)}
 
 
-def write_into_object(folder):
-    with ps.open_storage(folder / "f.h5") as storage, storage.transaction():
+FILES = ["f.h5", "f.jsondir", "f.json"]
+
+
+def write_into_object(file):
+    with ps.open_storage(file) as storage, storage.transaction():
         storage["object"] = NEW
-        storage["beside"] = "new"
+        storage["group/beside"] = "new"
 
 
-def write_several(folder):
-    with ps.open_storage(folder / "f.h5") as storage, storage.transaction():
+def write_several(file):
+    with ps.open_storage(file) as storage, storage.transaction():
         storage["object/who"] = "new"
         storage["object/numbers"] = NEW["numbers"]
         storage["object/array"] = NEW["array"]
         storage["object/more"] = NEW["more"]
-        storage["beside"] = "new"
+        storage["group/beside"] = "new"
 
 
-def write_by_save(folder):
-    ps.save(NEW, folder / "f.h5")
+def write_by_save(file):
+    ps.save(NEW, file)
 
 
 CHANGES = [write_into_object, write_several, write_by_save]
+every_change = pytest.mark.parametrize("change", CHANGES)
+every_file = pytest.mark.parametrize("name", FILES)
 
 
-def make_old(folder, beside):
-    folder.mkdir()
-    with ps.open_storage(folder / "f.h5") as storage:
+def make_old(file, beside):
+    file.parent.mkdir()
+    with ps.open_storage(file) as storage:
         storage["rubbish"] = np.full(50_000, 3.0)
         storage["object"] = OLD
         del storage["rubbish"]
         if beside:
-            storage["beside"] = "old"
+            storage["group/beside"] = "old"
             storage["array"] = np.full(20_000, 7.0)
 
 
@@ -58,30 +63,63 @@ def state(file, beside):
         assert found["numbers"] == expected["numbers"]
         assert all(np.array_equal(found[name], expected[name]) for name in found.keys() & {"array", "more"})
         if beside:
-            assert storage["beside"] == found["who"]
+            assert storage["group/beside"] == found["who"]
             assert (storage["array"] == 7.0).all()
     return found["who"]
 
 
+def is_made(error):
+    """Whether an error says that the change is made nevertheless."""
+    return "is committed" in str(error) or "is written" in str(error)
+
+
+def left(folder):
+    """What is in a folder, but for what a dead process had begun and never named."""
+    return [name for name in os.listdir(folder) if not name.endswith(".new")]
+
+
+@every_file
 @pytest.mark.parametrize("durability", ["process", "power"])
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_process_that_dies_at_any_step_leaves_the_old_or_the_new_state(tmp_path, monkeypatch, change, durability):
+@every_change
+def test_a_process_that_dies_at_any_step_leaves_the_old_or_the_new_state(
+    tmp_path, monkeypatch, change, durability, name
+):
     beside = change is not write_by_save
-    folder, copies = tmp_path / "f", tmp_path / "copies"
-    make_old(folder, beside)
+    file, copies = tmp_path / "f" / name, tmp_path / "copies"
+    make_old(file, beside)
     copies.mkdir()
-    monkeypatch.setitem(ps.HDF5Storage.__init__.__kwdefaults__, "durability", durability)
+    for kind in (ps.HDF5Storage, ps.JSONStorage, ps.JSONFileStorage):
+        monkeypatch.setitem(kind.__init__.__kwdefaults__, "durability", durability)
     seen = []
-    for copy in snapshots(monkeypatch, folder, copies, lambda: change(folder)):
-        seen.append(state(copy / "f.h5", beside))
-        with ps.open_storage(copy / "f.h5") as storage:
+    for copy in snapshots(monkeypatch, file.parent, copies, lambda: change(file)):
+        seen.append(state(copy / name, beside))
+        with ps.open_storage(copy / name) as storage:
             storage["later"] = np.arange(5000)
-        assert state(copy / "f.h5", beside) in ("new", seen[-1])  # what stood complete in a journal is now there
-        with h5py.File(copy / "f.h5", "r") as file:
-            assert file["later"][-1] == 4999
-        assert [name for name in os.listdir(copy) if not name.endswith(".new")] == ["f.h5"]
+        assert state(copy / name, beside) in ("new", seen[-1])  # what stood complete in a journal is now there
+        with ps.open_storage(copy / name, "r") as storage:
+            assert storage["later"][-1] == 4999
+        if name == "f.h5":
+            with h5py.File(copy / name, "r") as plain:
+                assert plain["later"][-1] == 4999
+        assert left(copy) == [name]
     assert seen == sorted(seen, key=["old", "new"].index)
     assert {"old", "new"} == set(seen)
+
+
+@every_file
+def test_a_process_that_dies_in_the_first_save_leaves_nothing_or_all(tmp_path, monkeypatch, name):
+    folder, copies = tmp_path / "f", tmp_path / "copies"
+    folder.mkdir()
+    copies.mkdir()
+    seen = []
+    for copy in snapshots(monkeypatch, folder, copies, lambda: ps.save(OLD, folder / name)):
+        seen.append((copy / name).exists())
+        assert not seen[-1] or state(copy / name, beside=False) == "old"
+        ps.save(NEW, copy / name)
+        assert state(copy / name, beside=False) == "new"
+        assert left(copy) == [name]
+    assert seen == sorted(seen)
+    assert set(seen) == {False, True}
 
 
 class Failing:
@@ -95,107 +133,113 @@ class Failing:
             raise type(self.error)(*self.error.args)
 
 
-WRITES = ("pwrite", "pwritev", "ftruncate", "replace", "fsync")
-
-
+@every_file
 @pytest.mark.parametrize("for_good", [False, True])
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_write_that_fails_is_a_clear_error_and_loses_nothing(tmp_path, monkeypatch, change, for_good):
+@every_change
+def test_a_write_that_fails_is_a_clear_error_and_loses_nothing(tmp_path, monkeypatch, change, for_good, name):
     beside = change is not write_by_save
     number, done = 0, False
     while not done:
         number += 1
-        folder = tmp_path / str(number)
-        make_old(folder, beside)
+        file = tmp_path / str(number) / name
+        make_old(file, beside)
         error = OSError(errno.ENOSPC, "No space left on device")
         with Steps(monkeypatch, Failing(number, error, for_good=for_good), only=WRITES) as steps:
             try:
-                change(folder)
+                change(file)
                 expected = "new"  # what fails after that is of no weight
-                message = "f.h5: No space left on device"
+                message = f"{name}: No space left on device"
             except ps.StorageWriteError as raised:
                 message = str(raised)
-                expected = "old" if "as it was before" in message else "new"
+                expected = "new" if is_made(raised) else "old"
             done = steps.count < number
         assert "No space left on device" in message
-        assert "f.h5" in message
-        assert state(folder / "f.h5", beside) == expected
-        change(folder)
-        assert state(folder / "f.h5", beside) == "new"
-        assert sorted(os.listdir(folder)) == ["f.h5"]
+        assert name in message
+        assert state(file, beside) == expected
+        change(file)
+        assert state(file, beside) == "new"
+        assert os.listdir(file.parent) == [name]
     assert number > 5
 
 
-def test_a_handle_goes_on_after_a_write_that_failed(tmp_path, monkeypatch):
+@every_file
+def test_a_handle_goes_on_after_a_write_that_failed(tmp_path, monkeypatch, name):
     number, done = 0, False
-    with ps.open_storage(tmp_path / "f.h5") as storage:
-        storage["array"], storage["object"] = np.zeros(50_000), {"a": [1, 2, 3]}
+    with ps.open_storage(tmp_path / name) as storage:
+        storage["array"], storage["object"], storage["group/number"] = np.zeros(50_000), {"a": [1, 2, 3]}, 0
         view = storage["object"]
         while not done:
             number += 1
-            expected = storage["object/a"].to_object()
-            with Steps(
-                monkeypatch, Failing(number, OSError(errno.EIO, "I/O error"), for_good=False), only=WRITES
-            ) as steps:
+            expected, before = storage["object/a"].to_object(), storage["group/number"]
+            error = OSError(errno.EIO, "I/O error")
+            with Steps(monkeypatch, Failing(number, error, for_good=False), only=WRITES) as steps:
                 try:
                     with storage.transaction():
                         storage["array"] = np.full(50_000, number)
                         view["a"].append(number)
-                except ps.StorageWriteError:
-                    pass
+                        storage["group/number"] = number
+                except ps.StorageWriteError as raised:
+                    if is_made(raised):
+                        expected.append(number)
                 else:
                     expected.append(number)
                 done = steps.count < number
             assert view["a"] == expected
+            assert storage["group/number"] == (number if expected[-1] == number else before)
             assert storage["array"][0] == expected[-1] or expected == [1, 2, 3]
-    assert ps.load(tmp_path / "f.h5", "object/a") == expected
+    assert ps.load(tmp_path / name, "object/a") == expected
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_an_interrupt_at_any_step_leaves_the_old_or_the_new_state(tmp_path, monkeypatch, change):
+@every_file
+@every_change
+def test_an_interrupt_at_any_step_leaves_the_old_or_the_new_state(tmp_path, monkeypatch, change, name):
     beside = change is not write_by_save
     number, done = 0, False
     while not done:
         number += 1
-        folder = tmp_path / str(number)
-        make_old(folder, beside)
+        file = tmp_path / str(number) / name
+        make_old(file, beside)
         with Steps(monkeypatch, Failing(number, KeyboardInterrupt(), for_good=False), only=WRITES) as steps:
             try:
-                change(folder)
+                change(file)
             except KeyboardInterrupt:
                 pass
             else:
                 assert steps.count < number, "the interrupt was swallowed"
             done = steps.count < number
-        state(folder / "f.h5", beside)
-        change(folder)
-        assert state(folder / "f.h5", beside) == "new"
+        state(file, beside)
+        change(file)
+        assert state(file, beside) == "new"
 
 
-def test_a_full_disk_leaves_the_file_as_it_was(tmp_path):
-    make_old(tmp_path / "f", beside=True)
-    size = (tmp_path / "f/f.h5").stat().st_size
+@every_file
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, name):
+    file = tmp_path / "f" / name
+    make_old(file, beside=True)
+    size = max(path.stat().st_size for path in (file, *file.rglob("*")))
     code = f"""
 import resource, signal, numpy as np, pyiron_storage as ps
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size + 100_000},) * 2)
-storage = ps.open_storage("f.h5")
+storage = ps.open_storage({name!r})
 for thing in (np.zeros(100_000), list(range(500_000)), {{"x": np.zeros(100_000)}}):
     try:
-        storage["big"] = thing
+        with storage.transaction():
+            storage["group/beside"] = "something else"
+            storage["big"] = thing
     except ps.StorageWriteError as error:
         print(error)
     storage["small"] = 1
 try:
-    ps.save(np.zeros(100_000), "new.h5")
+    ps.save(np.zeros(100_000), "new" + {file.suffix!r})
 except ps.StorageWriteError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "f", text=True, capture_output=True, check=True)
     assert len(done.stdout.splitlines()) == 4, done.stdout
-    assert "File too large" in done.stdout
-    assert state(tmp_path / "f/f.h5", beside=True) == "old"
-    with ps.open_storage(tmp_path / "f/f.h5", "r") as storage:
+    assert all("File too large" in line or "requested and" in line for line in done.stdout.splitlines())
+    assert state(file, beside=True) == "old"
+    with ps.open_storage(file, "r") as storage:
         assert "big" not in storage
         assert storage["small"] == 1
-    assert os.listdir(tmp_path / "f") == ["f.h5"]
+    assert os.listdir(file.parent) == [name]

@@ -6,6 +6,7 @@ changed but only replaced under a new name, or made longer.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -16,19 +17,23 @@ import numpy as np
 import orjson
 
 from pyiron_storage.backends.compressed_files import is_compressed, read_file, suffix_of, write_new
-from pyiron_storage.backends.file_names import GROUP_FILE, directory_name
+from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE, directory_name
 from pyiron_storage.backends.json_values import array_header, from_json, to_json
 from pyiron_storage.backends.npy_files import Npy, write_npy
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
-from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
+from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError, StorageError
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.records.document import NATIVE_BYTES
-from pyiron_storage.replacing import replace_file, sync
+from pyiron_storage.replacing import sync, written
 
 FORMAT: Final = 1
 INLINE_BYTES: Final = 1024
 """Text and bytes up to this size stand in ``group.json``."""
 GRACE_SECONDS: Final = 60.0
+"""For how long a file that is not named any more stays for those who read without locks."""
+KEPT_FILES: Final = 64
+"""How many such files of a group stay at most."""
+_COUNTED: Final = re.compile(r"(.+)-(\d+)\.")
 
 
 class Directory:
@@ -40,25 +45,44 @@ class Directory:
         The directory.
     fresh
         Whether it begins empty, whatever is there.
+    text
+        The content of ``group.json`` where that is not in place yet.
     """
 
-    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+    def __init__(self, path: Path, *, fresh: bool = False, text: bytes | None = None) -> None:
         self.path = path
         self.changed = fresh
         self._new_files: list[Path] = []
         self._new_directories: list[Path] = []
+        self._counters: dict[str, int] = {}
         self._lengthened: dict[str, int] = {}
         """The files of arrays that became longer since the last commit, with their lengths before."""
         self.dropped: dict[str, float] = {}
         self.nodes: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
-        if not fresh and (path / GROUP_FILE).exists():
-            self._load()
+        self._old: list[str] = []
+        """What is to be swept after the commit."""
+        if text is None and (path / GROUP_FILE).exists():
+            text = (path / GROUP_FILE).read_bytes()
+        if fresh and text is not None:
+            self._drop_all(text)
+        elif text is not None:
+            self._load(text)
 
-    def _load(self) -> None:
+    def _drop_all(self, text: bytes) -> None:
+        """Begin anew: what was there goes when nobody reads it any more."""
+        try:
+            self._load(text)
+        except StorageError:  # what a damaged group held is not known
+            self.dropped = {}
+        gone = [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
+        self.dropped |= dict.fromkeys([*gone, *self.groups.values()], time.time())
+        self.nodes, self.groups = {}, {}
+
+    def _load(self, text: bytes) -> None:
         where = self.path / GROUP_FILE
         try:
-            content = orjson.loads(where.read_bytes())
+            content = orjson.loads(text)
             version, self.nodes, self.groups = content["pyiron_storage"], content["nodes"], content["groups"]
             self.dropped = dict(content.get("dropped", {}))
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
@@ -101,6 +125,7 @@ class Directory:
             raise TypeError(f"{self.path}: {name} is no text")
         return node.encode()
 
+    @written
     def write(self, name: str, value: Any, compression: Compression | None = None) -> None:
         """Write the value of a node, in ``group.json`` where it is small."""
         if type(value) is np.ndarray:
@@ -117,6 +142,7 @@ class Directory:
         else:
             self._put(name, to_json(value))
 
+    @written
     def write_text(self, name: str, text: bytes, compression: Compression | None = None) -> None:
         """Write a text node to a file of its own; a record ends in ``jsonl``."""
         suffix = "jsonl" if name == "record" else "txt"
@@ -130,7 +156,7 @@ class Directory:
     def remove(self, name: str) -> None:
         """Take a node or group out."""
         if name in self.groups:
-            self.dropped[self.groups.pop(name)] = time.time()
+            self._note_dropped(self.groups.pop(name))
         else:
             self._drop(self.nodes.pop(name))
         self.changed = True
@@ -138,7 +164,11 @@ class Directory:
     def _drop(self, node: Any) -> None:
         """Note a file that is not named any more, and since when; it stays for the grace period."""
         if type(node) is dict and "file" in node:
-            self.dropped[node["file"]] = time.time()
+            self._note_dropped(node["file"])
+
+    def _note_dropped(self, name: str) -> None:
+        self.dropped.pop(name, None)
+        self.dropped[name] = time.time()
 
     # -- arrays in part -------------------------------------------------------------------
 
@@ -157,6 +187,7 @@ class Directory:
         file = self.nodes[name]["file"]
         return self.path / file in self._new_files or first_row >= self._lengthened.get(file, sys.maxsize)
 
+    @written
     def copy_file(self, name: str) -> None:
         """Let a copy take the place of the file of an array, to be written."""
         node = self.nodes[name]
@@ -166,6 +197,12 @@ class Directory:
         self.nodes[name] = {**node, "file": copy.name}
         self.changed = True
 
+    @written
+    def write_part(self, name: str, part: Any, block: Array) -> None:
+        """Write entries of an array into its file; see `may_write`."""
+        self.array(name).mapped("r+")[part] = block
+
+    @written
     def lengthen(self, name: str, length: int) -> bool:
         """Let the file of an array become longer; give False where it must be written anew."""
         npy, node = self.array(name), self.nodes[name]
@@ -187,11 +224,21 @@ class Directory:
     def _new_file(self, name: str, suffix: str) -> Path:
         """A name that no file has had, as far as one can see: the hint and a counter."""
         self._make_directory()
-        stem, counter = directory_name(name), 1
+        stem = directory_name(name)
+        counter = self._last_counter(stem) + 1
         while (file := self.path / f"{stem}-{counter}.{suffix}").exists():
             counter += 1
+        self._counters[stem] = counter
         self._new_files.append(file)
         return file
+
+    def _last_counter(self, stem: str) -> int:
+        """The largest counter among the files of one name that are known here."""
+        if not self._counters:
+            named = [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
+            for found in filter(None, map(_COUNTED.match, (*named, *self.dropped))):
+                self._counters[found[1]] = max(int(found[2]), self._counters.get(found[1], 0))
+        return self._counters.get(stem, 0)
 
     def _make_directory(self) -> None:
         self._new_directories += [path for path in (self.path, *self.path.parents) if not path.exists()]
@@ -207,27 +254,40 @@ class Directory:
             text = f"{stem}~{counter}"
         return text
 
-    def save(self, *, durable: bool = False) -> None:
-        """Replace ``group.json``; this is the commit of the group."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        content = {"pyiron_storage": FORMAT, "kind": "group", "nodes": self.nodes, "groups": self.groups}
-        old = [name for name, since in self.dropped.items() if time.time() - since > GRACE_SECONDS]
-        kept = {name: since for name, since in self.dropped.items() if name not in old}
-        content |= {"dropped": kept} if kept else {}
+    @written
+    def text(self) -> bytes:
+        """The new content of ``group.json``; with it the group is committed."""
+        self._make_directory()
         self._note_lengths()
-        if durable:
-            for file in (*self._new_files, *(self.path / name for name in self._lengthened)):
-                if file.exists():  # it may have been dropped again, and swept
-                    sync(file)
-        text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        replace_file(self.path / GROUP_FILE, lambda file: file.write(text), durable=durable)
+        now, newest = time.time(), list(self.dropped)[-KEPT_FILES:]
+        kept = {name: self.dropped[name] for name in newest if now - self.dropped[name] <= GRACE_SECONDS}
+        self._old = [name for name in self.dropped if name not in kept]
+        self.dropped = kept
+        content = {"pyiron_storage": FORMAT, "kind": "group", "nodes": self.nodes, "groups": self.groups}
+        content |= {"dropped": self.dropped} if self.dropped else {}
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    @written
+    def sync(self) -> None:
+        """Wait until the disk has what was written since the last commit, and the names of it."""
+        files = {*self._new_files, *(self.path / name for name in self._lengthened)}
+        for path in [file for file in files if file.exists()]:  # some may have been dropped again
+            sync(path)
+        for folder in {path.parent for path in (*files, *self._new_directories)}:
+            sync(folder)
+
+    def note_commit(self) -> None:
+        """Note that ``group.json`` is committed: what was made for it stays."""
         self.changed = False
         self._new_files.clear()
         self._new_directories.clear()
         self._lengthened.clear()
-        self.dropped = kept
-        for name in old:
+
+    def sweep(self) -> None:
+        """Remove what has not been named for longer than the grace period."""
+        for name in self._old:
             remove(self._inside(name))
+        self._old.clear()
 
     def _note_lengths(self) -> None:
         for name, node in self.nodes.items():
@@ -280,7 +340,7 @@ class DirectoryArray(NativeArray):
             return
         if not self._directory.may_write(self._name, box.starts[0] if box.starts else 0):
             self._directory.copy_file(self._name)
-        self._directory.array(self._name).mapped("r+")[box.slices if box.starts else ...] = block
+        self._directory.write_part(self._name, box.slices if box.starts else ..., block)
 
     def resize(self, shape: Shape) -> None:
         if shape[1:] != self.shape[1:] or not self._directory.lengthen(self._name, shape[0]):
@@ -302,7 +362,7 @@ def remove(path: Path) -> None:
     elif (path / GROUP_FILE).exists():
         group = Directory(path)
         named = [node["file"] for node in group.nodes.values() if type(node) is dict and "file" in node]
-        for name in (*named, *group.groups.values(), *group.dropped, GROUP_FILE):
+        for name in (*named, *group.groups.values(), *group.dropped, REDO_FILE, GROUP_FILE):
             remove(group.path / name)
         if not any(path.iterdir()):
             path.rmdir()

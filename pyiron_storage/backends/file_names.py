@@ -7,6 +7,8 @@ import re
 from typing import Final
 
 GROUP_FILE: Final = "group.json"
+REDO_FILE: Final = ".redo.json"
+"""At the root: a commit of several groups that is not in place yet; no group or node gets this name."""
 LONGEST_NAME: Final = 100
 """Longer names are cut and end in a digest; file systems end at 255 bytes."""
 _OURS: Final = re.compile(r".+-\d+\.(npy|jsonl|txt|bin)(\.gz|\.zst)?|\..+\.new")

@@ -3,14 +3,13 @@
 A group is a directory with one indented ``group.json``, which holds the small
 values and names the rest.  Each record, each long text and each array is a file
 of its own that is only replaced under a new name, or made longer; ``group.json`` is
-replaced as one step, and that is the commit.  What is no longer named is swept
-after a grace period, so that whoever still reads it finds it.
+replaced as one step, and that is the commit of a group.  A transaction over several
+groups goes through a redo file.  What is no longer named is swept after a grace
+period, so that whoever still reads it finds it.
 """
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,10 @@ import numpy as np
 
 from pyiron_storage.backends.compressed_files import COMPRESSIONS
 from pyiron_storage.backends.directory import Directory, DirectoryArray, remove
+from pyiron_storage.backends.directory_tree import DirectoryTree
 from pyiron_storage.backends.file_names import GROUP_FILE
 from pyiron_storage.backends.json_values import dtype_of
-from pyiron_storage.backends.opening import (
-    OpenFile,
-    begins_anew,
-    checked_path,
-    is_durable,
-    open_file,
-    read_only,
-    reopening,
-    signature,
-)
+from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
 from pyiron_storage.compression import Compression, checked_compression
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import NativeArray
@@ -161,19 +152,19 @@ class JSONStorage(GenericStorage):
         return found
 
     def _begin_access(self) -> None:
-        self._tree.refresh()
+        self._tree.begin_access()
+
+    def _end_access(self) -> None:
+        self._tree.end_access()
 
     def _begin(self) -> None:
-        self._tree.reserve()
-        self._tree.refresh()
+        self._tree.begin()
 
     def _commit(self) -> None:
         self._tree.commit(durable=self._durable)
-        self._tree.give_back()
 
     def _rollback(self) -> None:
         self._tree.rollback()
-        self._tree.give_back()
 
     def _close(self) -> None:
         self._tree.release()
@@ -188,99 +179,3 @@ class JSONStorage(GenericStorage):
 def is_json_directory(path: Path) -> bool:
     """Whether a path is a directory that is a storage, or empty."""
     return path.is_dir() and ((path / GROUP_FILE).is_file() or not any(path.iterdir()))
-
-
-class DirectoryTree(OpenFile):
-    """The directories of one storage, each read when it is first used.
-
-    Parameters
-    ----------
-    path
-        The directory of the root.
-    """
-
-    def __init__(self, path: Path, *, locking: bool = True, timeout: float = TIMEOUT) -> None:
-        super().__init__(path, locking=locking, timeout=timeout)
-        self._groups: dict[Location, Directory] = {}
-        self._deleted: list[Directory] = []
-        self._state = signature(path / GROUP_FILE)
-
-    @property
-    def is_gone(self) -> bool:
-        return False  # the files that are there are looked up at each access
-
-    def refresh(self) -> None:
-        """Forget what was read where another process has written."""
-        state = signature(self.real_path / GROUP_FILE)
-        if state != self._state:
-            self._groups.clear()
-            self.shared.records.clear()
-            self._state = state
-
-    def _note_state(self) -> None:
-        """Let the ``group.json`` of the root, which all look at, be as new as what was changed below it."""
-        root = self.path / GROUP_FILE
-        if root.exists() and signature(root) == self._state:
-            found = root.stat()
-            os.utime(root, ns=(found.st_atime_ns, max(time.time_ns(), found.st_mtime_ns + 1)))
-        self._state = signature(root)
-
-    def close(self) -> None:
-        self.give_back_for_good()
-
-    def clear(self) -> None:
-        """Begin with an empty root, which takes the place of the old one at the commit."""
-        self._groups = {(): Directory(self.path, fresh=True)}
-
-    def group(self, names: Location) -> Directory:
-        """Return the directory of a group.
-
-        Raises
-        ------
-        KeyError
-            If it is gone.
-        """
-        if names not in self._groups:
-            above = self.group(names[:-1]) if names else None
-            self._groups[names] = Directory(above.path / above.groups[names[-1]] if above else self.path)
-        return self._groups[names]
-
-    def make(self, above: Location, name: str) -> None:
-        """Make a group, unless it is there."""
-        group = self.group(above)
-        if name not in group.groups:
-            if name in group.nodes:
-                group.remove(name)
-            group.groups[name] = group.new_directory(name)
-            group.dropped.pop(group.groups[name], None)
-            group.changed = True
-            self._groups[(*above, name)] = Directory(group.path / group.groups[name], fresh=True)
-
-    def forget(self, names: Location) -> None:
-        """Drop what is known of a group that is deleted, and of all in it."""
-        for known in [known for known in self._groups if known[: len(names)] == names]:
-            self._deleted.append(self._groups.pop(known))
-
-    def commit(self, *, durable: bool = False) -> None:
-        """Replace the ``group.json`` of every changed group, the innermost first; what was dropped long ago goes."""
-        changed = [group for _, group in sorted(self._groups.items(), key=lambda item: -len(item[0])) if group.changed]
-        for group in changed:
-            group.save(durable=durable)
-        _undo(self._deleted)
-        self._deleted.clear()
-        if changed:
-            self._note_state()
-
-    def rollback(self) -> None:
-        """Forget what was changed; remove the files that were made for it."""
-        _undo([*self._deleted, *self._groups.values()])
-        self._deleted.clear()
-        self._groups.clear()
-
-
-def _undo(groups: list[Directory]) -> None:
-    """Remove the files and directories that were made for groups since the last commit."""
-    for group in groups:
-        group.undo()
-    for group in groups:
-        group.undo_directories()

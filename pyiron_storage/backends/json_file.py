@@ -82,8 +82,7 @@ class JSONFileStorage(MemoryStorage):
         self._file.refresh()
 
     def _begin(self) -> None:
-        self._file.reserve()
-        self._file.refresh()
+        self._file.begin()
 
     def _commit(self) -> None:
         content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._shared.root)}
@@ -119,6 +118,21 @@ class JSONFile(OpenFile):
     @property
     def is_gone(self) -> bool:
         return False  # which file has the name is looked up at each access
+
+    def begin(self) -> None:
+        """Keep other writers out, and see what they have written.
+
+        Raises
+        ------
+        LockTimeoutError
+            If another process writes for too long; the message names it.
+        """
+        self.reserve()
+        try:
+            self.refresh()
+        except BaseException:
+            self.give_back()
+            raise
 
     def refresh(self) -> None:
         """Read the file where another process has replaced it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import math
+import os
 import struct
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
@@ -116,7 +117,7 @@ class Npy(NamedTuple):
         size = self.nbytes // self.shape[0] * length
         with self.file.open("r+b") as stream:
             stream.truncate(offset + self.nbytes)  # what a writer that died left behind
-            stream.truncate(offset + size)
+            os.posix_fallocate(stream.fileno(), offset + self.nbytes, size - self.nbytes)
         return True
 
     def header(self, length: int) -> bytes:

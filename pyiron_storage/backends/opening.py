@@ -165,10 +165,10 @@ class OpenFile:
         self.shared.reset()
 
 
-def signature(path: Path) -> tuple[int, int, int] | None:
+def signature(path: str | Path) -> tuple[int, int, int] | None:
     """What tells one state of a file that is only ever replaced from the next; None where there is no file."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  at every access
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
