@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import functools
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Final, TypeVar
 
 _MAIN: Final = threading.main_thread().ident
-_CALLBACKS: Final[set[CodeType]] = set()
+_WHOLE: Final[set[CodeType]] = set()
+"""The code of what comes to its end before an interrupt is raised."""
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
 
 class _State:
-    depth = 0
-    """How many uninterrupted calls are under way in the main thread, one in the other."""
     waiting = False
     """Whether an interrupt waits to be raised."""
 
@@ -38,40 +38,36 @@ def raise_interrupt() -> None:
         raise KeyboardInterrupt
 
 
-def called_by_hdf5(callback: _Call) -> _Call:
-    """Mark a method that HDF5 calls."""
-    _CALLBACKS.add(callback.__code__)
-    return callback
+def never_interrupted(method: _Call) -> _Call:
+    """Let an interrupt wait while a method runs; who calls it calls `raise_interrupt` when all is done."""
+    _WHOLE.add(method.__code__)
+    return method
 
 
 def uninterrupted(call: Callable[..., Any]) -> Callable[..., Any]:
     """Let an interrupt wait until a method has come to its end."""
 
-    @functools.wraps(call)
     def whole(*arguments: Any, **options: Any) -> Any:
-        if threading.get_ident() != _MAIN:
-            return call(*arguments, **options)
-        _State.depth += 1
         try:
             return call(*arguments, **options)
         finally:
-            _State.depth -= 1
-            if _State.waiting and not _State.depth:
+            if _State.waiting and not _is_in_the_middle(sys._getframe(1)):
                 raise_interrupt()
 
-    return whole
+    _WHOLE.add(whole.__code__)
+    return functools.wraps(call)(whole)
 
 
 def _on_interrupt(number: int, frame: FrameType | None) -> None:
-    if _State.depth or _is_called_by_hdf5(frame):
+    if _is_in_the_middle(frame):
         _State.waiting = True
     else:
         signal.default_int_handler(number, frame)
 
 
-def _is_called_by_hdf5(frame: FrameType | None) -> bool:
+def _is_in_the_middle(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code in _CALLBACKS:
+        if frame.f_code in _WHOLE:
             return True
         frame = frame.f_back
     return False

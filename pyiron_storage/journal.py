@@ -27,7 +27,7 @@ import numpy as np
 
 from pyiron_storage.errors import FileKindError, InterruptedCommitError, StorageWriteError
 from pyiron_storage.file_maps import before_writing, harms_maps, identity_of, map_array
-from pyiron_storage.interrupts import called_by_hdf5
+from pyiron_storage.interrupts import never_interrupted
 from pyiron_storage.locks import AccessLock
 from pyiron_storage.redo import (
     PAGE,
@@ -155,24 +155,24 @@ class JournaledFile:
 
     # -- what h5py calls ---------------------------------------------------------
 
-    @called_by_hdf5
+    @never_interrupted
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a position, in bytes."""
         self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         return self._position
 
-    @called_by_hdf5
+    @never_interrupted
     def tell(self) -> int:
         """The position, in bytes."""
         return self._position
 
-    @called_by_hdf5
+    @never_interrupted
     def read(self, size: int = -1) -> bytes:
         """Read bytes at the position."""
         buffer = bytearray(self._size - self._position if size < 0 else size)
         return bytes(buffer[: self.readinto(buffer)])
 
-    @called_by_hdf5
+    @never_interrupted
     def readinto(self, buffer: bytearray | memoryview) -> int:
         """Read bytes at the position into a buffer; return their number."""
         view = memoryview(buffer).cast("B")
@@ -183,7 +183,7 @@ class JournaledFile:
         self._position += len(view)
         return len(view)
 
-    @called_by_hdf5
+    @never_interrupted
     def write(self, data: bytes | memoryview) -> int:
         """Write bytes at the position: aside where the file is committed, else in place."""
         view = memoryview(data).cast("B")
@@ -195,7 +195,7 @@ class JournaledFile:
         self._position += len(view)
         return len(view)
 
-    @called_by_hdf5
+    @never_interrupted
     def truncate(self, size: int | None = None) -> int:
         """Set the size of the file, in bytes."""
         size = self._position if size is None else size
@@ -203,7 +203,7 @@ class JournaledFile:
             self._size = size  # the file itself gets it at the commit
         return size
 
-    @called_by_hdf5
+    @never_interrupted
     def flush(self) -> None:
         """Do nothing: what is written is made to last by `commit`."""
 

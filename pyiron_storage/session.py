@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pyiron_storage.errors import LockTimeoutError, ReadOnlyError, StorageClosedError, StorageError, TransactionError
-from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
+from pyiron_storage.locks import TIMEOUT, wait_until
 from pyiron_storage.records.document import Record
 
 Location = tuple[str, ...]
 """The names that lead from the root to a group or object."""
+
+
+TURN_SECONDS: Final = 0.05
+"""How long a thread waits for another before it looks whether it was interrupted."""
+_Given = TypeVar("_Given")
 
 
 class Resource(Protocol):
@@ -69,6 +73,7 @@ class Access:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    @never_interrupted
     def __enter__(self) -> None:
         session = self._session
         if session.closed:
@@ -84,6 +89,7 @@ class Access:
                 raise
         shared.accesses += 1
 
+    @never_interrupted
     def __exit__(self, *_: object) -> None:
         shared = self._session.shared
         if not shared.accesses:
@@ -94,6 +100,59 @@ class Access:
                 self._session.root._end_access()
         finally:
             shared.lock.release()
+        raise_interrupt()
+
+
+class Transaction(Generic[_Given]):
+    """One transaction on a storage, for ``with``; it may stand in another one.
+
+    Parameters
+    ----------
+    session
+        The session.
+    given
+        What ``with`` gives.
+    explicit
+        Whether any exception that leaves it dooms those that it stands in.
+    """
+
+    def __init__(self, session: Session, given: _Given, *, explicit: bool) -> None:
+        self._session, self._given, self._explicit = session, given, explicit
+
+    @never_interrupted
+    def __enter__(self) -> _Given:
+        session = self._session
+        session.check_writable()
+        self._lock, self._process = session.take_turn(), os.getpid()
+        try:
+            if not session.shared.depth:
+                session._begin()
+            session.shared.depth += 1
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            raise_interrupt()
+        except KeyboardInterrupt as error:
+            self.__exit__(KeyboardInterrupt, error, None)
+            raise
+        return self._given
+
+    @uninterrupted
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        is_here = os.getpid() == self._process
+        try:
+            if error is None and is_here:
+                self._session._end()
+            elif error is None:
+                raise TransactionError(
+                    f"{self._session.file}: the transaction belongs to process {self._process}, from which this one "
+                    "was forked. Begin one here, or leave this one by an exception."
+                )
+            elif is_here:
+                self._session._fail(error, explicit=self._explicit)
+        finally:
+            self._lock.release()
 
 
 class Session:
@@ -131,42 +190,27 @@ class Session:
         """Whether the storage is closed as soon as the transaction that is open has ended."""
         self.shared = shared or Shared()
         self.access = Access(self)
+        let_interrupts_wait()
 
     @property
     def records(self) -> dict[Location, Record]:
         """The parsed records, by location."""
         return self.shared.records
 
+    def check_writable(self) -> None:
+        """Raise where the storage was closed, or opened for reading."""
+        self.check_open()
+        if self.read_only:
+            raise ReadOnlyError(f"{self.file}: the storage was opened for reading. Open it with mode 'a' to change it.")
+
     def check_open(self) -> None:
         """Raise where the storage was closed."""
         if self.closed:
             raise StorageClosedError(f"{self.file}: the storage was closed. Open it again with open_storage().")
 
-    @contextmanager
-    def transaction(self, *, explicit: bool = False) -> Iterator[None]:
+    def transaction(self, *, explicit: bool = False) -> Transaction[None]:
         """Commit what is done inside at the end of the outermost one, or take it all back."""
-        self.check_open()
-        if self.read_only:
-            raise ReadOnlyError(f"{self.file}: the storage was opened for reading. Open it with mode 'a' to change it.")
-        lock, process = self.take_turn(), os.getpid()
-        try:
-            if self.shared.depth == 0:
-                self._begin()
-            self.shared.depth += 1
-            try:
-                yield
-            except BaseException as error:
-                if os.getpid() == process:
-                    self._fail(error, explicit=explicit)
-                raise
-            if os.getpid() != process:
-                raise TransactionError(
-                    f"{self.file}: the transaction belongs to process {process}, from which this one was forked. Begin "
-                    "one here, or leave this one by an exception."
-                )
-            self._end()
-        finally:
-            lock.release()
+        return Transaction(self, None, explicit=explicit)
 
     def take_turn(self) -> threading.RLock:
         """Wait until no other thread of this process uses the storage; the lock is to be released.
@@ -178,7 +222,7 @@ class Session:
         """
         lock = self.shared.lock
         timeout = self.options.get("timeout", TIMEOUT)
-        if not lock.acquire(timeout=timeout):
+        if not lock.acquire(blocking=False) and not wait_until(lambda: lock.acquire(timeout=TURN_SECONDS), timeout):
             raise LockTimeoutError(
                 f"{self.file} is used by another thread of this process for more than {timeout:g} s. Wait until it has "
                 "ended its transaction."

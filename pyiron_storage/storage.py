@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final, Self, cast
 
 import numpy as np
@@ -39,7 +39,7 @@ from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import qualified_name
 from pyiron_storage.records.views import View
 from pyiron_storage.records.walking import walk
-from pyiron_storage.session import Location, Session, Shared
+from pyiron_storage.session import Location, Session, Shared, Transaction
 from pyiron_storage.stored_object import GroupStore, StoredObject, encoder_options
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
@@ -574,8 +574,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
 
     # -- transactions and closing ----------------------------------------------------
 
-    @contextmanager
-    def transaction(self) -> Iterator[Self]:
+    def transaction(self) -> AbstractContextManager[Self]:
         """Make many changes one: all are written at the end, or none where an exception leaves the block.
 
         Examples
@@ -598,8 +597,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
                 f"{self._session.file}: this back-end ({type(self).__name__}) cannot take changes back, so it has no "
                 "transactions. Make the changes without one, or use another back-end."
             )
-        with self._session.transaction(explicit=True):
-            yield self
+        return Transaction(self._session, self, explicit=True)
 
     def open(self, name: str) -> GenericStorage:
         """Descend into a group, created where it does not exist; `close` on it comes back here."""

@@ -77,12 +77,13 @@ def snapshots(monkeypatch, folder, into, change):
     copies = []
 
     def before(number, _):
-        copies.append(into / str(number))
+        copy = into / str(number)
+        copies.append(copy)
         with monkeypatch.context() as plain:
             plain.setattr(io, "open", OPEN)
             for name, call in ORIGINAL.items():
                 plain.setattr(os, name, call)
-            shutil.copytree(folder, copies[-1])
+            shutil.copytree(folder, copy)  # what is collected meanwhile may take steps of its own
 
     with Steps(monkeypatch, before):
         change()

@@ -72,7 +72,7 @@ def test_many_killed_writers_lose_nothing(tmp_path, name, durability):
 @pytest.mark.parametrize("name", ["f.h5", "f.jsondir", "f.json"])
 def test_interrupts_at_any_moment_leave_the_file_and_the_handle_whole(tmp_path, name):
     assert script("interrupting.py", tmp_path / name, 3) == "whole\n"
-    assert os.listdir() == ["f.h5"]
+    assert os.listdir(tmp_path) == [name]
 
 
 # -- locks ---------------------------------------------------------------------------------

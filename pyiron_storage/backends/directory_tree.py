@@ -26,7 +26,7 @@ from pyiron_storage.backends.directory_redo import Contents, read_redo, write_re
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
 from pyiron_storage.backends.opening import OpenFile, signature
 from pyiron_storage.errors import LockTimeoutError, StorageWriteError
-from pyiron_storage.interrupts import let_interrupts_wait, uninterrupted
+from pyiron_storage.interrupts import never_interrupted, uninterrupted
 from pyiron_storage.locks import TIMEOUT, DirectoryLock, wait_until
 from pyiron_storage.replacing import confirm_name, replace_file, written
 from pyiron_storage.session import Location
@@ -52,7 +52,6 @@ class DirectoryTree(OpenFile):
 
     def __init__(self, path: Path, *, locking: bool = True, timeout: float = TIMEOUT) -> None:
         super().__init__(path, locking=locking, timeout=timeout)
-        let_interrupts_wait()
         self._root = self.real_path
         """Where the groups are: under another name until the first commit of a new storage."""
         self._groups: dict[Location, Directory] = {}
@@ -105,7 +104,7 @@ class DirectoryTree(OpenFile):
 
     # -- reading -------------------------------------------------------------------------
 
-    @uninterrupted
+    @never_interrupted
     def begin_access(self) -> None:
         """Keep commits out while something is read, and see those that were made before.
 
@@ -130,7 +129,7 @@ class DirectoryTree(OpenFile):
         """Whether a writer waits with a commit until nobody reads."""
         return os.path.exists(self._redo_file) and self._writer is not None and self._writer.is_held_by_another()  # noqa: PTH110
 
-    @uninterrupted
+    @never_interrupted
     def end_access(self) -> None:
         """Let commits in again."""
         if self._lock is not None:

@@ -16,7 +16,7 @@ from pyiron_storage.backends.hdf5_names import link_name
 from pyiron_storage.backends.neighbours.bagofholding_files import Bag, kind_of_bag
 from pyiron_storage.backends.opening import OpenFile
 from pyiron_storage.errors import FileKindError, StorageError
-from pyiron_storage.interrupts import let_interrupts_wait, raise_interrupt, uninterrupted
+from pyiron_storage.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
 from pyiron_storage.journal import JournaledFile, recover
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import Array, Shape
@@ -94,7 +94,7 @@ class HDF5File(OpenFile):
 
     # -- reading -----------------------------------------------------------------------
 
-    @uninterrupted
+    @never_interrupted
     def begin_access(self) -> None:
         """Keep commits out while something is read, and see those that were made before.
 
@@ -110,7 +110,7 @@ class HDF5File(OpenFile):
             self._forget_all()
         self._open_to_read()
 
-    @uninterrupted
+    @never_interrupted
     def end_access(self) -> None:
         """Let commits in again.
 

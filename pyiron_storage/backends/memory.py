@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from pyiron_storage.backends.json_values import check_native
+from pyiron_storage.interrupts import never_interrupted
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
@@ -111,6 +112,7 @@ class SharedTree:
         self._undo: list[Callable[[], None]] = []
         self._kept: set[int] = set()
 
+    @never_interrupted
     def put(self, tree: Tree, name: str, value: Any) -> None:
         """Put a value or an empty group under a name."""
         if id(tree) not in self._kept:
@@ -118,12 +120,14 @@ class SharedTree:
             self._undo.append(lambda: tree.pop(name) if old is _ABSENT else tree.__setitem__(name, old))
         tree[name] = value
 
+    @never_interrupted
     def change(self, array: Array, part: tuple[slice, ...], block: Array) -> None:
         """Put entries into an array of the tree."""
         old = array[part].copy()
         self._undo.append(lambda: array.__setitem__(part, old))
         array[part] = block
 
+    @never_interrupted
     def remove(self, tree: Tree, name: str) -> None:
         """Take a name out; the whole group is kept once, for the order of its names."""
         if id(tree) not in self._kept:
