@@ -14,40 +14,23 @@ changes nothing in place.  It goes into a copy of the file, which gets the name
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from pyiron_storage.committing import Commit, abandon
 from pyiron_storage.errors import FileKindError, InterruptedCommitError, StorageWriteError
-from pyiron_storage.file_maps import before_writing, harms_maps, identity_of, map_array
+from pyiron_storage.file_maps import map_array
 from pyiron_storage.interrupts import never_interrupted
 from pyiron_storage.locks import AccessLock
-from pyiron_storage.redo import (
-    PAGE,
-    Change,
-    CompleteJournal,
-    Kept,
-    RedoJournal,
-    copy_pages,
-    cut,
-    journal_path,
-    write_all,
-)
-from pyiron_storage.replacing import confirm_name, sync_folder, system_error, written
+from pyiron_storage.pages_aside import PagesAside
+from pyiron_storage.redo import Change, CompleteJournal, cut, journal_path
+from pyiron_storage.replacing import confirm_name, system_error, write_all, written
 from pyiron_storage.stamp import HEAD_BYTES, STAMP_BYTES, hdf5_end, is_busy_stamp, is_stamp, new_stamp, stamp_place
-
-SPILL_BYTES: Final = 64 << 20
-"""How much may stay aside in memory before it goes to the journal."""
-
-COPIED_BYTES: Final = 1 << 22
-"""How much is copied at a time where a copy takes the place of a file."""
 
 
 class JournaledFile:
@@ -74,21 +57,15 @@ class JournaledFile:
         self.path = path
         self._aside: Path | None = None
         self._opener = os.getpid()
-        self._pages: dict[int, Kept] = {}
-        self._in_memory = 0
-        self._redo: RedoJournal | None = None
+        self._pages = PagesAside(path)
         self._overlay: CompleteJournal | None = None
+        self._commit_made: Commit | None = None
         self._position = 0
         self._accepting = writable
         self._has_tail = False
-        self._is_complete = False
-        """Whether the journal of this commit is complete."""
-        self._is_decided = False
-        """Whether others may see something of this commit, so that it is not taken back."""
         self.failure: BaseException | None = None
         """What went wrong while HDF5 wrote; it is raised when HDF5 is done."""
         self._file = self._open_to_write(anew=anew) if writable else os.open(path, os.O_RDONLY)
-        self._identity = identity_of(self._file)
         self._lock = None if timeout is None else AccessLock(self._file, path, timeout)
         if not writable:
             self.share()
@@ -150,7 +127,8 @@ class JournaledFile:
         self._size, self._committed = end, self._place + STAMP_BYTES
 
     def _take_overlay(self, journal: CompleteJournal) -> None:
-        self._pages, self._size = dict(journal.slots), journal.change.size
+        self._pages.show(journal)
+        self._size = journal.change.size
         self._place, self._stamp = journal.change.place, os.pread(self._file, STAMP_BYTES, journal.change.place)
 
     # -- what h5py calls ---------------------------------------------------------
@@ -224,97 +202,17 @@ class JournaledFile:
             done += got
         if done < len(view):
             view[done:] = bytes(len(view) - done)
-        if self._pages:
-            self._read_aside(start, view)
-
-    def _read_aside(self, start: int, view: memoryview) -> None:
-        for page in self._pages_between(start, start + len(view)):
-            kept, low = self._content(page), max(start, page * PAGE)
-            high = min(start + len(view), page * PAGE + len(kept))
-            if high > low:
-                view[low - start : high - start] = kept[low - page * PAGE : high - page * PAGE]
-
-    def _pages_between(self, start: int, stop: int) -> list[int]:
-        """The numbers of the pages aside that overlap a stretch of the file."""
-        first, last = start // PAGE, (stop + PAGE - 1) // PAGE
-        if last - first < len(self._pages):
-            return [page for page in range(first, last) if page in self._pages]
-        return [page for page in self._pages if first <= page < last]
-
-    def _content(self, page: int) -> bytes | bytearray:
-        kept = self._pages[page]
-        if not isinstance(kept, int):
-            return kept
-        if self._overlay is not None:
-            return self._overlay.page(page)
-        assert self._redo is not None
-        return self._redo.read(kept)
+        if self._pages.pages:
+            self._pages.read_over(start, view)
 
     def _write(self, start: int, view: memoryview) -> None:
         self._size = max(self._size, start + len(view))
         inside = min(len(view), max(0, self._committed - start))
         if inside:
-            self._write_aside(start, view[:inside])
+            self._pages.write(start, view[:inside], self._file, self._committed)
         if inside < len(view):
             self._has_tail = True
             write_all(self._file, view[inside:], start + inside)
-
-    def _write_aside(self, start: int, view: memoryview) -> None:
-        stop = start + len(view)
-        first, last = -(-start // PAGE), stop // PAGE
-        if (last - first) * PAGE >= SPILL_BYTES // 4:
-            self._write_pieces(start, view[: first * PAGE - start])
-            self._write_whole(first, view[first * PAGE - start : last * PAGE - start])
-            self._write_pieces(last * PAGE, view[last * PAGE - start :])
-        else:
-            self._write_pieces(start, view)
-        if self._in_memory > SPILL_BYTES:
-            self._spill()
-
-    def _write_pieces(self, start: int, view: memoryview) -> None:
-        done = 0
-        while done < len(view):
-            page, offset = divmod(start + done, PAGE)
-            length = min(PAGE - offset, len(view) - done)
-            self._page_in_memory(page)[offset : offset + length] = view[done : done + length]
-            done += length
-
-    def _page_in_memory(self, page: int) -> bytearray:
-        """A page aside, to be changed; at first as it was committed."""
-        kept = self._pages.get(page)
-        if type(kept) is bytearray:
-            return kept
-        length = min(PAGE, self._committed - page * PAGE)
-        content = bytearray(os.pread(self._file, length, page * PAGE) if kept is None else self._content(page))
-        content.extend(bytes(length - len(content)))
-        self._pages[page] = content
-        self._in_memory += PAGE
-        return content
-
-    def _write_whole(self, first: int, view: memoryview) -> None:
-        """Put many whole pages straight into the journal."""
-        numbers = range(first, first + len(view) // PAGE)
-        self._in_memory -= PAGE * sum(type(self._pages.get(number)) is bytearray for number in numbers)
-        self._pages.update(zip(numbers, self._journal().keep(view), strict=True))
-
-    def _spill(self) -> None:
-        """Move what is aside in memory to the journal, except the pages that HDF5 writes over and over."""
-        keep = (0, self._place // PAGE)
-        pages = {
-            number: kept
-            for number, kept in self._pages.items()
-            if isinstance(kept, bytearray) and len(kept) == PAGE and number not in keep
-        }
-        self._pages.update(zip(pages, self._journal().keep_each(list(pages.values())), strict=True))
-        self._in_memory -= PAGE * len(pages)
-
-    def _journal(self) -> RedoJournal:
-        if self._redo is not None and self._redo.is_gone:
-            self._redo.close()
-            self._redo = None
-        if self._redo is None:
-            self._redo = RedoJournal(journal_path(self.path))
-        return self._redo
 
     # -- what the storage calls ------------------------------------------------------
 
@@ -340,7 +238,7 @@ class JournaledFile:
     @property
     def changed(self) -> bool:
         """Whether there is anything to commit."""
-        return self.is_new or bool(self._pages) or stamp_place(self._size) != self._place
+        return self.is_new or bool(self._pages.pages) or stamp_place(self._size) != self._place
 
     def is_current(self) -> bool:
         """Whether the file still has its name and is as it was committed or opened here."""
@@ -411,20 +309,18 @@ class JournaledFile:
         if self._uncommitted_stamp:
             write_all(self._file, memoryview(self._stamp), self._place)
             self._uncommitted_stamp = False
-        if self._aside is not None:
-            self._name_new(place + STAMP_BYTES, durable=durable)
-        else:
-            change = Change(self._stamp, self._place, place + STAMP_BYTES)
-            if not self._change_in_place(change, durable=durable):
-                if in_place:
-                    return
-                self._go_on_in_a_copy(change)
-                self._name_new(change.size, durable=durable)
+        change = Change(self._stamp, self._place, place + STAMP_BYTES)
+        if not self.is_new and not self._change_in_place(change, durable=durable):
+            if in_place:
+                return
+            self._go_on_in_a_copy()
+        if self.is_new:
+            self._name_new(change.size, durable=durable)
         self._pages.clear()
-        self._in_memory = 0
         self._size, self._place, self._stamp = end, place, stamp
-        self._committed = self._original = place + STAMP_BYTES
-        self._is_decided = self._accepting = self._has_tail = False
+        self._committed = self._original = change.size
+        self._accepting = self._has_tail = False
+        self._commit_made = None
 
     def _cover_old_stamp(self, place: int) -> None:
         """Write over the old stamp where HDF5 left it standing, so that nobody takes the file for unchanged."""
@@ -434,131 +330,45 @@ class JournaledFile:
             if found == self._stamp:
                 self._write(self._place, memoryview(bytes(STAMP_BYTES)))
 
+    def _change_in_place(self, change: Change, *, durable: bool) -> bool:
+        """Change the file; leave it as it is and give False where memory maps of others would change with it."""
+        commit = self._commit_made = Commit(self.path, self._file, self._lock, self._pages, change)
+        is_cut = self._has_tail or change.size < self._committed
+        is_done = commit.in_place(is_cut=is_cut, durable=durable)
+        self.failure = self.failure or commit.failure
+        return is_done
+
+    def _go_on_in_a_copy(self) -> None:
+        """Leave the file to those who map it, and go on in a copy with all changes, which is to get its name."""
+        assert self._commit_made is not None
+        aside, copy = self._commit_made.into_copy()
+        os.close(self._file)
+        self._aside, self._file, self._opened = aside, copy, os.fstat(copy)
+        if self._lock is not None:
+            self._lock = AccessLock(copy, self.path, self._lock.timeout)
+
     def _name_new(self, size: int, *, durable: bool) -> None:
         assert self._aside is not None
         os.ftruncate(self._file, size)
         if durable:
             os.fsync(self._file)
-        self._is_decided = True
         os.replace(self._aside, self.path)
         self._aside = None
+        self._has_tail = False
         if durable:
             confirm_name(self.path)
-
-    def _change_in_place(self, change: Change, *, durable: bool) -> bool:
-        """Change the file; leave it as it is and give False where memory maps of others would change with it."""
-        pages = self._trimmed(change.size)
-        if len(pages) == 1 and not durable:
-            with self._alone():
-                if self._harms_maps(pages, change):
-                    return False
-                self._is_decided = True
-                self._write_one_page(pages, change.size)
-            return True
-        if self._harms_maps(pages, change):
-            return False
-        if durable:
-            os.fsync(self._file)
-        journal = self._journal()
-        self._is_complete = True
-        journal.complete(pages, change, os.pread(self._file, PAGE, change.last_page * PAGE), durable=durable)
-        with self._alone():
-            if self._harms_maps(pages, change):  # since a moment ago
-                journal.withdraw()
-                self._is_complete = False
-                return False
-            self._is_decided = True
-            self._copy_twice(lambda: copy_pages(self._file, pages, journal.file, change, durable=durable))
-            with contextlib.suppress(OSError):  # whoever writes next sees that all of it is in place
-                journal.forget()  # before others read, for they take a complete journal for that of a dead writer
-        self._is_complete = False
-        return True
-
-    def _harms_maps(self, pages: dict[int, Kept], change: Change) -> bool:
-        """Whether maps of other processes would change; those of this one get copies of what is written over."""
-        changes = ((number * PAGE, self._content(number)) for number in pages)
-        if harms_maps(self._file, changes, change.size, locking=self._lock is not None):
-            return True
-        for number in pages:
-            before_writing(self._identity, number * PAGE, (number + 1) * PAGE)
-        return False
-
-    def _go_on_in_a_copy(self, change: Change) -> None:
-        """Leave the file to those who map it, and write all changes into a copy, which is to get its name."""
-        aside, copy = copied_aside(self._file, self.path)
-        try:
-            for number in self._trimmed(change.size):
-                write_all(copy, memoryview(self._content(number))[: change.size - number * PAGE], number * PAGE)
-            lock = None if self._lock is None else AccessLock(copy, self.path, self._lock.timeout)
-        except BaseException:
-            os.close(copy)
-            aside.unlink(missing_ok=True)
-            raise
-        os.close(self._file)
-        self._aside, self._file, self._lock = aside, copy, lock
-        self._opened, self._identity = os.fstat(copy), identity_of(copy)
-
-    def _trimmed(self, size: int) -> dict[int, Kept]:
-        """The pages aside of a file of this size; the last one ends where the file ends."""
-        pages = {number: content for number, content in self._pages.items() if number * PAGE < size}
-        if size // PAGE in pages:
-            pages[size // PAGE] = bytearray(self._content(size // PAGE)[: size % PAGE])
-        return pages
-
-    def _write_one_page(self, pages: dict[int, Kept], size: int) -> None:
-        """Commit a change of one page: the system writes it as a whole or, where the process dies, not at all."""
-        for number in pages:
-            write_all(self._file, memoryview(self._content(number))[: size - number * PAGE], number * PAGE)
-        if self._has_tail or size < self._committed:
-            cut(self._file, size)
-
-    def _copy_twice(self, copy: Callable[[], None]) -> None:
-        """Copy the pages, and once more where that failed: the commit is made, so that it is not taken back."""
-        try:
-            copy()
-        except BaseException as error:  # noqa: BLE001  raised when the commit is whole
-            try:
-                copy()
-            except OSError as again:
-                if os.pread(self._file, STAMP_BYTES, self._place) == self._stamp:
-                    self._is_decided = False  # nothing was copied at all
-                    raise
-                raise StorageWriteError(
-                    f"{self.path}: the change is committed, in {journal_path(self.path)}, but could not be copied "
-                    f"into the file: {again.strerror}. Leave both as they are; opening the file again completes it."
-                ) from again
-            if not isinstance(error, OSError):
-                self.failure = error
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep readers out."""
-        if self._lock is not None:
-            self._lock.take()
-        try:
-            yield
-        finally:
-            self.unshare()
 
     def discard(self) -> None:
         """Take no changes any more: HDF5 still writes while it closes."""
         self._accepting = False
 
-    def _drop_journal(self) -> None:
-        """Close the journal; one that is needed to complete a commit stays as it is."""
-        if self._redo is not None:
-            if self._is_complete and not self._is_decided:
-                self._redo.withdraw()
-            self._redo.close()
-            self._redo = None
-
     def close(self) -> None:
         """Close the file, and drop all changes since the last commit; a new one that has none disappears."""
         if os.getpid() == self._opener:
-            self._drop_journal()
+            abandon(self._commit_made, self._pages)
             if self._aside is not None:
                 self._aside.unlink(missing_ok=True)
-            elif self._has_tail and not self._is_decided:
+            elif self._has_tail and (self._commit_made is None or not self._commit_made.is_decided):
                 cut(self._file, self._original)
         os.close(self._file)
         self._file = -1
@@ -574,72 +384,6 @@ class JournaledFile:
     def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.memmap[Any, Any] | None:
         """Map an array that stands in the file, read-only; None where it is not committed as it is."""
         stop = offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        if stop > self._committed or self._pages_between(offset, stop):
+        if stop > self._committed or self._pages.between(offset, stop):
             return None
         return map_array(self._file, offset, dtype, shape, locked_as=None if self._lock is None else self.path)
-
-
-# -- after a crash -------------------------------------------------------------------------
-
-
-def recover(path: Path, timeout: float | None) -> None:
-    """End a commit that a dead process left in the journal of a file; drop a journal that belongs to another.
-
-    Only for those who have the writer's lock.
-    """
-    waiting = journal_path(path)
-    journal = CompleteJournal.open(waiting)
-    if journal is None:
-        return
-    if path.exists():
-        file = os.open(path, os.O_RDWR)
-        lock = None if timeout is None else AccessLock(file, path, timeout)
-        try:
-            if lock is not None:
-                lock.take()
-            if journal.belongs_to(file):
-                _replay(journal, file, path, locking=lock is not None)
-        finally:
-            os.close(file)
-    journal.close()
-    Path(waiting).unlink(missing_ok=True)
-
-
-def _replay(journal: CompleteJournal, file: int, path: Path, *, locking: bool) -> None:
-    """Copy a journal into its file, or into a copy that takes its place where others map what would change."""
-    changes = ((number * PAGE, journal.page(number)) for number in journal.slots)
-    if not harms_maps(file, changes, journal.change.size, locking=locking):
-        for number in journal.slots:
-            before_writing(identity_of(file), number * PAGE, (number + 1) * PAGE)
-        journal.copy_into(file, durable=True)
-        return
-    aside, copy = copied_aside(file, path)
-    try:
-        journal.copy_into(copy, durable=True)
-        os.replace(aside, path)
-        sync_folder(path.parent)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(copy)
-
-
-def copied_aside(file: int, path: Path) -> tuple[Path, int]:
-    """Copy a file to one beside it, with the same rights; return its name and a descriptor."""
-    found = os.fstat(file)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    copy = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with contextlib.suppress(PermissionError):  # only root can give files away
-            os.fchown(copy, found.st_uid, found.st_gid)
-        os.fchmod(copy, stat.S_IMODE(found.st_mode))
-        done = 0
-        while piece := os.pread(file, COPIED_BYTES, done):
-            write_all(copy, memoryview(piece), done)
-            done += len(piece)
-    except BaseException:
-        os.close(copy)
-        aside.unlink(missing_ok=True)
-        raise
-    return aside, copy

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pyiron_storage.replacing import sync_folder
+from pyiron_storage.replacing import sync_folder, write_all
 from pyiron_storage.stamp import STAMP_BYTES, busy_stamp
 
 PAGE: Final = 4096
@@ -350,13 +350,6 @@ def cut(file: int, size: int) -> None:
     with contextlib.suppress(OSError):
         if os.fstat(file).st_size > size:
             os.ftruncate(file, size)
-
-
-def write_all(file: int, view: memoryview, place: int) -> None:
-    """Write bytes at a place, all of them."""
-    done = 0
-    while done < len(view):
-        done += os.pwrite(file, view[done:], place + done)
 
 
 def _write_vector(file: int, contents: list[Any], place: int) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 from pyiron_storage.errors import StorageError, StorageWriteError
 
+COPIED_BYTES: Final = 1 << 22
+"""How much is copied at a time where a copy takes the place of a file."""
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -70,6 +74,33 @@ def confirm_name(path: Path) -> None:
             f"{path} is written, but the system cannot say that it outlasts a power cut: {error.strerror}. "
             "Save it again to be sure."
         ) from error
+
+
+def copied_aside(file: int, path: Path) -> tuple[Path, int]:
+    """Copy a file to one beside it, with the same rights; return its name and a descriptor."""
+    found = os.fstat(file)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    copy = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with contextlib.suppress(PermissionError):  # only root can give files away
+            os.fchown(copy, found.st_uid, found.st_gid)
+        os.fchmod(copy, stat.S_IMODE(found.st_mode))
+        done = 0
+        while piece := os.pread(file, COPIED_BYTES, done):
+            write_all(copy, memoryview(piece), done)
+            done += len(piece)
+    except BaseException:
+        os.close(copy)
+        aside.unlink(missing_ok=True)
+        raise
+    return aside, copy
+
+
+def write_all(file: int, view: memoryview, place: int) -> None:
+    """Write bytes at a place, all of them."""
+    done = 0
+    while done < len(view):
+        done += os.pwrite(file, view[done:], place + done)
 
 
 def _be_newer(file: int, path: Path) -> None:

@@ -211,7 +211,7 @@ def test_rewriting_a_large_array_in_place_takes_little_memory(megabytes):
 
 
 def test_many_small_changes_spill_too(monkeypatch):
-    monkeypatch.setattr("pyiron_storage.journal.SPILL_BYTES", 1 << 16)
+    monkeypatch.setattr("pyiron_storage.pages_aside.SPILL_BYTES", 1 << 16)
     with ps.open_storage("f.h5") as storage:
         for i in range(200):
             storage[f"n{i}"] = np.full(1000, i)

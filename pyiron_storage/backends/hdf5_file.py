@@ -17,10 +17,11 @@ from pyiron_storage.backends.neighbours.bagofholding_files import Bag, kind_of_b
 from pyiron_storage.backends.opening import OpenFile
 from pyiron_storage.errors import FileKindError, StorageError
 from pyiron_storage.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
-from pyiron_storage.journal import JournaledFile, recover
+from pyiron_storage.journal import JournaledFile
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import Array, Shape
 from pyiron_storage.records.document import NATIVE_BYTES
+from pyiron_storage.recovery import recover
 from pyiron_storage.redo import CompleteJournal, journal_path
 from pyiron_storage.session import Location
 
