@@ -175,14 +175,14 @@ def task_tree(n: int) -> Any:
 
 
 def graph(n: int) -> Any:
-    """Vertices that share two objects and are linked both ways, near enough for pickle's recursion."""
+    """A tree of vertices that share two objects, linked both ways and to the first; flat, for pickle's recursion."""
     limits, table = {"low": 0.5, "high": 2.5}, np.arange(500.0)
     vertices = [Vertex(i, limits, table) for i in range(n)]
     for i in range(1, n):
         parent = vertices[(i - 1) // 2]
         parent.links.append(vertices[i])
         vertices[i].links.append(parent)
-        vertices[i].links.append(vertices[i // 3])
+        vertices[i].links.append(vertices[0])
     return vertices
 
 

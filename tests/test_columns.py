@@ -194,6 +194,24 @@ def test_columns_are_small():
     assert document([1, 2, 3] * 5).endswith(b"[1,2,3,1,2,3,1,2,3,1,2,3,1,2,3]\n")  # short ones are for reading
 
 
+def test_many_rows_with_keys_of_their_own_among_like_rows():
+    rows = [{"number": i, "name": f"n{i}", "list": [i % 5]} for i in range(2000)]
+    for i in range(0, 2000, 50):
+        rows[i] = {f"remark {i}": i, "list": rows[i - 1]["list"] if i else None}
+    odd = [Row(**{f"a{i % 30}": i}) if i % 40 == 0 else Row(number=i, half=i / 2) for i in range(2000)]
+    loaded_rows, loaded_odd = back([rows, odd])
+    assert loaded_rows == rows
+    assert [vars(row) for row in loaded_odd] == [vars(row) for row in odd]
+    assert loaded_rows[100]["list"] is loaded_rows[99]["list"]
+    storage = ps.MemoryStorage()
+    storage["it"] = rows
+    storage["it/150/remark 150"] = "changed"
+    storage["it/151/number"] = 7
+    rows[150]["remark 150"], rows[151]["number"] = "changed", 7
+    assert storage.load("it") == rows
+    assert "it/150/remark 150" in dict(storage.walk())
+
+
 def test_arrays_in_columns_own_their_memory():
     found = back([np.arange(3.0) + i for i in range(1000)])
     assert all(array.base is None and array.flags.writeable for array in found)

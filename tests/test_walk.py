@@ -138,9 +138,14 @@ def test_what_is_far_down_is_listed():
 
 def test_listing_costs_little_more_than_loading(tmp_path):
     ps.save([{"a": i, "b": [i, f"n{i}"], "c": (i / 2, None)} for i in range(20_000)], tmp_path / "rows.h5")
-    with ps.open_storage(tmp_path / "rows.h5", "r") as storage:
+    load, listing = [], []
+    for _ in range(5):  # in turns, and the best of each: other programs slow both
         start = time.process_time()
-        count = sum(1 for _ in storage.walk())
-        seconds = time.process_time() - start
+        ps.load(tmp_path / "rows.h5")
+        load.append(time.process_time() - start)
+        with ps.open_storage(tmp_path / "rows.h5", "r") as storage:
+            start = time.process_time()
+            count = sum(1 for _ in storage.walk())
+            listing.append(time.process_time() - start)
     assert count == 20_000 * 8 + 1
-    assert seconds < count * 1.5e-6  # one place and one info for each took seven
+    assert min(listing) < 12 * min(load)  # one place and one info for each path took over a second, fifty times as much

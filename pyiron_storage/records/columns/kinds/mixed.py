@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from itertools import repeat
 from typing import Any, Final, NamedTuple
 
@@ -31,6 +32,8 @@ from pyiron_storage.records.walking import Walk
 MOST_GROUPS: Final = 16
 FEWEST_IN_GROUP: Final = 8
 """On average; with fewer a column would cost more than it saves."""
+WORTH_GROUPING: Final = 0.75
+"""The share of the values that large groups must hold where there are too many groups."""
 PLAIN_LEAST: Final = 64
 """Fewer numbers and texts than this are easier to read as they are."""
 
@@ -56,17 +59,18 @@ class MixedColumn(ColumnKind):
             return None
         are_dicts = different == {dict}
         keys = list(map(tuple, values)) if are_dicts else _keys(values, types, different, encoder)
-        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        if not 1 < len(numbers) <= min(MOST_GROUPS, len(values) // FEWEST_IN_GROUP):
+        names = _group_names(keys)
+        if names is None:
             return None
-        codes = list(map(numbers.__getitem__, keys))
-        groups: list[list[Any]] = [[] for _ in numbers]
+        numbers = {key: number for number, key in enumerate(names)}
+        codes = list(map(numbers.get, keys, repeat(len(names) - 1)))  # what has another key is in the last
+        groups: list[list[Any]] = [[] for _ in names]
         exhaust(map(list.append, map(groups.__getitem__, codes), values))
-        return Grouped(codes, groups, list(numbers), are_dicts)
+        return Grouped(codes, groups, names, are_dicts)
 
     def encode(self, grouped: Grouped, held: int, encoder: Encoder) -> dict[str, Node] | None:
         prepared = [
-            (prepare_like_dicts(group, keys, held + 1) if grouped.are_dicts else None)
+            (prepare_like_dicts(group, keys, held + 1) if grouped.are_dicts and keys is not None else None)
             or prepare_column(group, held + 1, encoder)
             for group, keys in zip(grouped.groups, grouped.keys, strict=True)
         ]
@@ -109,6 +113,16 @@ class MixedColumn(ColumnKind):
         code = codes[index]
         put_cell(column.inner("columns").inner(code), codes[:index].count(code), new)
         return True
+
+
+def _group_names(keys: Sequence[Hashable]) -> list[Any] | None:
+    """What the groups have in common; None for a last group of all the others; None instead where groups do not pay."""
+    counts = Counter(keys)
+    if 1 < len(counts) <= min(MOST_GROUPS, len(keys) // FEWEST_IN_GROUP):
+        return list(counts)
+    large = [key for key, count in counts.most_common(MOST_GROUPS - 1) if count >= FEWEST_IN_GROUP]
+    covered = sum(map(counts.__getitem__, large))
+    return [*large, None] if len(keys) > covered >= len(keys) * WORTH_GROUPING else None
 
 
 def _gather(grouped: Grouped, prepared: list[Prepared | None]) -> None:
