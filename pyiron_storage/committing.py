@@ -142,7 +142,7 @@ class Commit:
 
     def into_copy(self) -> tuple[Path, int]:
         """Leave the file to those who map it; return the name and the descriptor of a copy with all changes."""
-        aside, copy = copied_aside(self._file, self._path)
+        aside, copy = copied_aside(self._file, self._path, alone=self._lock is not None)
         try:
             self._write_into(copy)
         except BaseException:

@@ -15,7 +15,6 @@ changes nothing in place.  It goes into a copy of the file, which gets the name
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from pyiron_storage.interrupts import never_interrupted
 from pyiron_storage.locks import AccessLock
 from pyiron_storage.pages_aside import PagesAside
 from pyiron_storage.redo import Change, CompleteJournal, cut, journal_path
-from pyiron_storage.replacing import confirm_name, system_error, write_all, written
+from pyiron_storage.replacing import confirm_name, free_name_beside, system_error, take_name, write_all, written
 from pyiron_storage.stamp import HEAD_BYTES, STAMP_BYTES, hdf5_end, is_busy_stamp, is_stamp, new_stamp, stamp_place
 
 
@@ -56,6 +55,7 @@ class JournaledFile:
     def __init__(self, path: Path, *, writable: bool, anew: bool = False, timeout: float | None = None) -> None:
         self.path = path
         self._aside: Path | None = None
+        self._alone = timeout is not None
         self._opener = os.getpid()
         self._pages = PagesAside(path)
         self._overlay: CompleteJournal | None = None
@@ -78,7 +78,7 @@ class JournaledFile:
         path = self.path
         if not anew and os.path.exists(path):  # noqa: PTH110  what is called often asks the system itself
             return os.open(path, os.O_RDWR)
-        self._aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+        self._aside = free_name_beside(path, alone=self._alone)
         file = os.open(self._aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         if os.path.exists(path):  # noqa: PTH110
             os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
@@ -352,7 +352,7 @@ class JournaledFile:
         os.ftruncate(self._file, size)
         if durable:
             os.fsync(self._file)
-        os.replace(self._aside, self.path)
+        take_name(self._aside, self.path, durable=durable)
         self._aside = None
         self._has_tail = False
         if durable:

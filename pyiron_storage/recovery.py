@@ -8,7 +8,7 @@ from pathlib import Path
 from pyiron_storage.file_maps import before_writing, harms_maps, identity_of
 from pyiron_storage.locks import AccessLock
 from pyiron_storage.redo import PAGE, CompleteJournal, journal_path
-from pyiron_storage.replacing import copied_aside, sync_folder
+from pyiron_storage.replacing import copied_aside, sync_folder, take_name
 
 
 def recover(path: Path, timeout: float | None) -> None:
@@ -42,10 +42,10 @@ def _replay(journal: CompleteJournal, file: int, path: Path, *, locking: bool) -
             before_writing(identity_of(file), number * PAGE, (number + 1) * PAGE)
         journal.copy_into(file, durable=True)
         return
-    aside, copy = copied_aside(file, path)
+    aside, copy = copied_aside(file, path, alone=locking)
     try:
         journal.copy_into(copy, durable=True)
-        os.replace(aside, path)
+        take_name(aside, path, durable=True)
         sync_folder(path.parent)
     except BaseException:
         aside.unlink(missing_ok=True)

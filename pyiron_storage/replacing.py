@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import os
 import secrets
+import shutil
 import stat
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +19,20 @@ from pyiron_storage.errors import StorageError, StorageWriteError
 
 COPIED_BYTES: Final = 1 << 22
 """How much is copied at a time where a copy takes the place of a file."""
+BIG_BYTES: Final = 1 << 24
+"""Files of this size or larger exchange their names."""
+_HERE: Final = -100  # AT_FDCWD
+_EXCHANGE: Final = 2  # RENAME_EXCHANGE
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def replace_file(
-    path: Path, write: Callable[[BinaryIO], Any], *, durable: bool = False, confirmed: bool = True
+    path: Path,
+    write: Callable[[BinaryIO], Any],
+    *,
+    durable: bool = False,
+    confirmed: bool = True,
+    alone: bool = False,
 ) -> None:
     """Let `write` write a new file beside `path`, and give it the name only when that is done.
 
@@ -34,13 +46,15 @@ def replace_file(
         Whether to wait until the change outlasts a power cut.
     confirmed
         Whether to wait for the name as well; if not, the caller calls `confirm_name`.
+    alone
+        Whether the caller has the writer's lock, so that what is aside is of a dead process.
 
     Raises
     ------
     StorageWriteError
         If the system cannot write; the file is as before, unless the message says that it is written.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    aside = free_name_beside(path, alone=alone)
     try:
         with aside.open("xb") as file:
             write(file)
@@ -48,7 +62,7 @@ def replace_file(
             _be_newer(file.fileno(), path)
             if durable:
                 os.fsync(file.fileno())
-        os.replace(aside, path)
+        take_name(aside, path, durable=durable)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise system_error(path, error) from error
@@ -57,6 +71,56 @@ def replace_file(
         raise
     if durable and confirmed:
         confirm_name(path)
+
+
+def free_name_beside(path: Path, *, alone: bool) -> Path:
+    """Return the name for what is to take the place of a file or directory; what a dead process left there goes.
+
+    Parameters
+    ----------
+    path
+        What is to be replaced.
+    alone
+        Whether the caller has the writer's lock.  Without it the name is another each
+        time, and what a killed process leaves under it stays.
+    """
+    if not alone:
+        return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    aside = path.with_name(f".{path.name}.new")
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    else:
+        aside.unlink(missing_ok=True)
+    return aside
+
+
+def take_name(aside: Path, path: Path, *, durable: bool) -> None:
+    """Give a file the name of another, which goes, as one step.
+
+    Where both are big and the disk need not be waited for, the names are exchanged:
+    ext4 writes a file that is renamed over another to the disk at once, which takes
+    longer than writing it did.
+    """
+    if durable or not _are_big(aside, path) or not exchange_names(aside, path):
+        os.replace(aside, path)
+    else:
+        aside.unlink()
+
+
+def _are_big(*paths: Path) -> bool:
+    try:
+        return all(path.stat().st_size >= BIG_BYTES for path in paths)
+    except FileNotFoundError:
+        return False
+
+
+def exchange_names(one: Path, other: Path) -> bool:
+    """Exchange the names of two files as one step; say whether the system could.
+
+    Source: ``renameat2`` with ``RENAME_EXCHANGE`` of Linux (man 2 rename).
+    """
+    function = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    return function is not None and function(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
 def confirm_name(path: Path) -> None:
@@ -76,10 +140,10 @@ def confirm_name(path: Path) -> None:
         ) from error
 
 
-def copied_aside(file: int, path: Path) -> tuple[Path, int]:
+def copied_aside(file: int, path: Path, *, alone: bool) -> tuple[Path, int]:
     """Copy a file to one beside it, with the same rights; return its name and a descriptor."""
     found = os.fstat(file)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    aside = free_name_beside(path, alone=alone)
     copy = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with contextlib.suppress(PermissionError):  # only root can give files away

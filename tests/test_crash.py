@@ -117,7 +117,7 @@ def test_a_process_that_dies_in_the_first_save_leaves_nothing_or_all(tmp_path, m
         assert not seen[-1] or state(copy / name, beside=False) == "old"
         ps.save(NEW, copy / name)
         assert state(copy / name, beside=False) == "new"
-        assert left(copy) == [name]
+        assert os.listdir(copy) == [name]  # what the dead process had begun is gone
     assert seen == sorted(seen)
     assert set(seen) == {False, True}
 
@@ -243,3 +243,15 @@ except ps.StorageWriteError as error:
         assert "big" not in storage
         assert storage["small"] == 1
     assert os.listdir(file.parent) == [name]
+
+
+def test_a_big_file_is_replaced_as_one_step(tmp_path):
+    """Big files exchange their names; who has the old one open keeps it."""
+    ps.save({"array": np.zeros(4_000_000)}, tmp_path / "f.h5")
+    with ps.open_storage(tmp_path / "f.h5", "r") as reader:
+        assert reader["object/array"].sum() == 0
+        mapped = ps.load(tmp_path / "f.h5", mmap=True)["array"]
+        ps.save({"array": np.ones(4_000_000)}, tmp_path / "f.h5")
+        assert reader["object/array"].sum() == 4_000_000
+        assert mapped.sum() == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"f.h5"}

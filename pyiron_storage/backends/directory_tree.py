@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from pyiron_storage.backends.opening import OpenFile, signature
 from pyiron_storage.errors import LockTimeoutError, StorageWriteError
 from pyiron_storage.interrupts import never_interrupted, uninterrupted
 from pyiron_storage.locks import TIMEOUT, DirectoryLock, wait_until
-from pyiron_storage.replacing import confirm_name, replace_file, written
+from pyiron_storage.replacing import confirm_name, free_name_beside, replace_file, written
 from pyiron_storage.session import Location
 
 GATE_SECONDS: Final = 1.0
@@ -173,12 +172,7 @@ class DirectoryTree(OpenFile):
 
     def _begin_new(self) -> None:
         """Make a new storage aside; what dead processes had begun of it goes."""
-        beginning = f".{self.real_path.name}."
-        if self._writer is not None:
-            for left in list(self.real_path.parent.iterdir()):
-                if left.name.startswith(beginning) and left.name.endswith(".new"):
-                    shutil.rmtree(left)
-        self._root = self.real_path.with_name(f"{beginning}{secrets.token_hex(4)}.new")
+        self._root = free_name_beside(self.real_path, alone=self._writer is not None)
         self._groups.clear()
 
     @uninterrupted
@@ -253,7 +247,9 @@ class DirectoryTree(OpenFile):
         path = self._root
         for names, text in contents.items():
             path = self._root.joinpath(*names, GROUP_FILE)
-            replace_file(path, partial(_write, text), durable=durable, confirmed=confirmed)
+            replace_file(
+                path, partial(_write, text), durable=durable, confirmed=confirmed, alone=self._writer is not None
+            )
         return path
 
     def _touch_root(self) -> None:

@@ -87,7 +87,12 @@ class JSONFileStorage(MemoryStorage):
     def _commit(self) -> None:
         content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._shared.root)}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        replace_file(self._file.real_path, lambda file: file.write(text), durable=self._durable)
+        replace_file(
+            self._file.real_path,
+            lambda file: file.write(text),
+            durable=self._durable,
+            alone=self._file.patience is not None,
+        )
         self._file.note_state()
         super()._commit()
         self._file.give_back()
