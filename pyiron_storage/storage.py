@@ -12,6 +12,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Any, ClassVar, Final, Self, cast
 
 import numpy as np
@@ -697,9 +698,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         nodes, groups = self._walked()
         yield from nodes
         for name in groups:
-            if not self._has(name):
-                continue  # deleted meanwhile
-            yield from self._walk_in(name)
+            if self._has(name):  # else it was deleted meanwhile
+                yield from self._walk_in(name)
 
     @one_access
     def _walked(self) -> tuple[list[tuple[str, NodeInfo]], list[str]]:
@@ -708,16 +708,13 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         return nodes, self.list_groups()
 
     def _walk_in(self, name: str) -> Iterator[tuple[str, NodeInfo]]:
+        """What `walk` lists of a group or stored object, as it is at one time."""
         with self._session.access:
             found = self._child(name)
-            if not isinstance(found, GenericStorage):
-                location = (*self._location, name)
-                parts = list(walk(Place.root(self._session.records[location]), location))
-            else:
-                parts = [(found.path, NodeInfo("group", "group", size=len(found)))]
-        yield from parts
-        if isinstance(found, GenericStorage):
-            yield from found.walk()
+            if isinstance(found, GenericStorage):
+                return chain([(found.path, NodeInfo("group", "group", size=len(found)))], found.walk())
+            location = (*self._location, name)
+            return walk(Place.root(self._session.records[location]), location)
 
     # -- where it is -----------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 READING: Final = frozenset(
     {"to_object", "__array__", "__eq__", "info", "list_nodes", "list_groups", "load", "__repr__", "__len__", "_keys"}
     | {"__getitem__", "__contains__", "load_item", "_ipython_key_completions_"}
-    | {"_has", "_shown", "_walked", "_find_array"}
+    | {"_has", "_shown", "walk", "_find_array"}
 )
 """The methods that look at what is stored, of views of all kinds."""
 CHANGING: Final = frozenset({"__setitem__", "__delitem__", "pop", "popitem", "setdefault"})

@@ -152,11 +152,8 @@ class View:
         return info(find(self._place(), split(path), self._full_path(), self._source.file).follow())
 
     def walk(self) -> Iterator[tuple[str, NodeInfo]]:
-        """Yield the path and the info of this and of everything below it, importing nothing."""
-        return iter(self._walked())
-
-    def _walked(self) -> list[tuple[str, NodeInfo]]:
-        return list(walk(self._place(), self._full_path()))
+        """Return the path and the info of this and of everything below it, one after the other, importing nothing."""
+        return walk(self._place(), self._full_path())
 
     def list_nodes(self) -> list[str]:
         """The names of the parts that come out as values."""

@@ -24,27 +24,25 @@ from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.values import PLAIN
 from pyiron_storage.records.structure import is_reference, is_row
 
-MANY: Final = 512
-"""When so many paths were found they are given out."""
-
 Identity = tuple[int, int]
 """What is shared: the line that it stands on, and the number of a row there or -1."""
 
 
 def walk(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, NodeInfo]]:
-    """Yield the path and the info of a place and of everything below it; what is shared is entered once."""
+    """Return the path and the info of a place and of everything below it; what is shared is entered once.
+
+    All is found before this returns, as two lists and not as pairs, which the garbage
+    collector would look at again and again.
+    """
     walk = Walk(place, join(path))
     while walk.waiting:
         outline, key, where = walk.waiting.pop()
         outline.enter(key, where, walk)
-        if len(walk.paths) >= MANY or not walk.waiting:
-            yield from zip(walk.paths, walk.infos, strict=True)
-            walk.paths.clear()
-            walk.infos.clear()
+    return zip(walk.paths, walk.infos, strict=True)
 
 
 class Walk:
-    """What was found and not given out yet, what waits, and what was shared and listed already."""
+    """What was found, what waits, and what was shared and listed already."""
 
     def __init__(self, start: Place, path: str) -> None:
         self.record = start.record
