@@ -89,6 +89,7 @@ def load(
     *,
     backend: str | Backend | None = None,
     mmap: bool = False,
+    verify: bool = False,
     locking: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
@@ -108,6 +109,9 @@ def load(
         read when they are used. What cannot be mapped (small or compressed arrays,
         those that were made longer in an HDF5 file, back-ends without files) comes
         as an ordinary array. A map keeps its values, whichever process changes the file.
+    verify : bool
+        Whether arrays of more than 64 kB are compared with their checksums too; smaller ones
+        and all else always are. `check` does so for a whole file.
     locking : bool
         Whether commits of other processes are kept out meanwhile; False for file
         systems without locks.
@@ -125,6 +129,8 @@ def load(
         If there is no such file.
     PathNotFoundError
         If there is nothing at the path; the message lists what is.
+    DamagedRecordError
+        If what is read is not as it was written.
     CannotImportError
         If a class or function that the object needs cannot be imported.
 
@@ -137,7 +143,9 @@ def load(
     >>> ps.load("list.h5")
     [{'name': 'a'}, {'name': 'b'}]
     """
-    return backends.find(backend, filename).load(filename, path, mmap=mmap, locking=locking, timeout=timeout)
+    return backends.find(backend, filename).load(
+        filename, path, mmap=mmap, verify=verify, locking=locking, timeout=timeout
+    )
 
 
 def delete(

@@ -161,12 +161,18 @@ class NativeArray(ABC):
         The shape of the pieces in which it is stored, where it is stored in pieces.
     in_parts : bool
         Whether a part can be read and written for less than the whole.
+    verify : bool
+        Whether what is read is compared with its checksums also where the array is large.
+    place : str
+        File and path, for messages.
     """
 
     dtype: np.dtype[Any]
     shape: Shape
     chunks: Shape | None = None
     in_parts: bool = True
+    verify: bool = False
+    place: str = ""
 
     @abstractmethod
     def read(self, box: Box) -> Array:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pyiron_storage.errors import LockTimeoutError, ReadOnlyError, StorageClosedError, StorageError, TransactionError
@@ -50,6 +52,8 @@ class Shared:
         Whether the outermost of them can only be rolled back.
     accesses
         How many accesses are under way, one in the other.
+    verifying
+        Whether large arrays are compared with their checksums when they are read.
     lock
         Held by the thread that transaction or access is of.
     """
@@ -64,7 +68,17 @@ class Shared:
         self.depth = 0
         self.doomed = False
         self.accesses = 0
+        self.verifying = False
         self.lock = threading.RLock()
+
+    @contextmanager
+    def verified(self) -> Iterator[None]:
+        """Verify all that is read inside; part of an access."""
+        before, self.verifying = self.verifying, True
+        try:
+            yield
+        finally:
+            self.verifying = before
 
 
 class Access:

@@ -270,7 +270,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
             return default
 
     @one_access
-    def load(self, path: str = "", *, mmap: bool = False) -> Any:
+    def load(self, path: str = "", *, mmap: bool = False, verify: bool = False) -> Any:
         """Return the object at a path: the real thing, not a view.
 
         Parameters
@@ -279,6 +279,8 @@ class GenericStorage(MutableMapping[str, Any], ABC):
             Names joined by ``/``.
         mmap : bool
             Whether big arrays come as read-only memory maps, where the back-end can; see `load`.
+        verify : bool
+            Whether large arrays are compared with their checksums too; all else always is.
 
         Examples
         --------
@@ -288,6 +290,9 @@ class GenericStorage(MutableMapping[str, Any], ABC):
         >>> storage.load("point")
         ((1+2j), [3])
         """
+        if verify:
+            with self._session.shared.verified():
+                return self.load(path, mmap=mmap)
         if mmap and path:
             return self._load_mapped(split(path))
         found = self[path] if path else self

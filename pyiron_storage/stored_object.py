@@ -119,7 +119,8 @@ class GroupStore:
 
     def read_buffers(self) -> Array:
         try:
-            buffers: Array = self._group[Name("buffers")]
+            with self._group._session.shared.verified():
+                buffers: Array = self._group[Name("buffers")]
         except KeyError:
             return np.empty(0, np.uint8)
         return buffers
@@ -131,7 +132,10 @@ class GroupStore:
             del self._group[Name("buffers")]
 
     def open_buffers(self) -> NativeArray | None:
-        return self._group._open_array(Name("buffers")) if self._group._has_node("buffers") else None
+        if not self._group._has_node("buffers"):
+            return None
+        with self._group._session.shared.verified():
+            return self._group._open_array(Name("buffers"))
 
     def _arrays(self) -> Group | None:
         return self._group[Name("arrays")] if self._group._has_group("arrays") else None

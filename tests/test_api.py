@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import threading
 
 import numpy as np
@@ -227,7 +228,7 @@ def test_a_view_used_as_the_plain_thing_says_what_to_do():
 
 def test_a_later_format_is_refused_by_name(tmp_path):
     ps.save({"a": 1}, "f.json")
-    text = (tmp_path / "f.json").read_text()
+    text = re.sub(r'  "check".*\n', "", (tmp_path / "f.json").read_text())
     inner = text.rindex('"pyiron_storage": 1')
     (tmp_path / "f.json").write_text(text[:inner] + text[inner:].replace("1", "99", 1))
     with pytest.raises(ps.FormatVersionError, match=r"99.*later release"):

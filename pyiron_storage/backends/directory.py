@@ -18,8 +18,11 @@ import orjson
 
 from pyiron_storage.backends.compressed_files import is_compressed, read_file, suffix_of, write_new
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE, directory_name
+from pyiron_storage.backends.json_checks import check_of, described, entry_sums, hexadecimal, verify_entries
 from pyiron_storage.backends.json_values import array_header, from_json, to_json
 from pyiron_storage.backends.npy_files import Npy, write_npy
+from pyiron_storage.checked_arrays import read_verified, renew, resize
+from pyiron_storage.checks import UNKNOWN, VERIFIED_BYTES, Check, CheckBeside, bytes_of, damage
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError, StorageError
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
@@ -85,14 +88,23 @@ class Directory:
             content = orjson.loads(text)
             version, self.nodes, self.groups = content["pyiron_storage"], content["nodes"], content["groups"]
             self.dropped = dict(content.get("dropped", {}))
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise FileKindError(f"{where}: the file is not that of a group: {error!r}.") from error
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise FileKindError(
+                f"{where}: the file is not that of a group: {error!r}. It is damaged, or it is another program's. "
+                "ps.check(directory, repair=True) keeps what is whole beside it."
+            ) from error
         if type(version) is not int or version > FORMAT:
             raise FormatVersionError(f"{where}: format version {version!r} is not known here; {FORMAT} is.")
         if type(self.nodes) is not dict or type(self.groups) is not dict:
             raise DamagedRecordError(f"{where}: the nodes or groups of the group are damaged.")
+        verify_entries(content.get("check"), self._entries(), str(where))
         for name in (*self.groups.values(), *self.dropped):
             self._inside(name)
+
+    def _entries(self) -> list[Any]:
+        """What the check of ``group.json`` is for."""
+        parts = {"nodes": self.nodes, "groups": self.groups, "dropped": self.dropped}
+        return [[part, name, node] for part, entries in parts.items() for name, node in entries.items()]
 
     def _inside(self, name: Any) -> Path:
         """The path of a file or directory beside ``group.json``, never elsewhere."""
@@ -102,17 +114,23 @@ class Directory:
 
     # -- nodes -----------------------------------------------------------------------
 
-    def read(self, name: str) -> Any:
-        """Return the value of a node."""
+    def read(self, name: str, *, verify: bool = False) -> Any:
+        """Return the value of a node; a large array is compared with its checksums where `verify` says so."""
         node = self.nodes[name]
         if type(node) is not dict or "file" not in node:
             return from_json(node, f"{self.path}: {name}")
         file = self._inside(node["file"])
         try:
             if node["$"] == "array":
-                return Npy.of(file, node).read()
+                array = Npy.of(file, node).read()
+                if verify or array.nbytes <= VERIFIED_BYTES:
+                    _verify(node, bytes_of(array), file)
+                return array
             data = read_file(file)
+            _verify(node, data, file)
             return data.decode() if node["$"] == "text" else data
+        except DamagedRecordError:
+            raise
         except (FileNotFoundError, UnicodeDecodeError, ValueError) as error:
             raise DamagedRecordError(f"{file}: the value of {name!r} cannot be read: {error}.") from error
 
@@ -120,10 +138,19 @@ class Directory:
         """Return the UTF-8 bytes of a text node."""
         node = self.nodes[name]
         if type(node) is dict and node.get("$") == "text":
-            return read_file(self._inside(node["file"]))
+            return self._text_of(node, name)
         if type(node) is not str:
             raise TypeError(f"{self.path}: {name} is no text")
         return node.encode()
+
+    def _text_of(self, node: dict[str, Any], name: str) -> bytes:
+        file = self._inside(node["file"])
+        try:
+            data = read_file(file)
+        except FileNotFoundError as error:
+            raise damage(str(file), f"the file of {name!r} is missing") from error
+        _verify(node, data, file)
+        return data
 
     @written
     def write(self, name: str, value: Any, compression: Compression | None = None) -> None:
@@ -131,11 +158,13 @@ class Directory:
         if type(value) is np.ndarray:
             packed = compression if value.nbytes >= COMPRESSED_BYTES else None
             header, file = array_header(value), self._new_file(name, "npy" + suffix_of(packed))
-            write_new(file, packed, lambda stream: write_npy(stream, value))
-            self._put(name, {**header, "file": file.name})
+            lying = value if value.flags.forc else np.ascontiguousarray(value)
+            check = CheckBeside(described(header, 0), bytes_of(lying))
+            write_new(file, packed, lambda stream: write_npy(stream, lying))
+            self._put(name, {**header, "file": file.name, "check": hexadecimal(check.get().numbers())})
         elif type(value) is bytes and len(value) > INLINE_BYTES:
-            file_name = self._write_file(name, "bin", value, compression)
-            self._put(name, {"$": "bytes", "size": len(value), "file": file_name})
+            node = {"$": "bytes", "size": len(value)}
+            self._put(name, node | self._write_file(name, "bin", value, compression, described(node, len(value))))
         elif type(value) is str and len(value) > INLINE_BYTES:
             to_json(value)
             self.write_text(name, value.encode(), compression)
@@ -146,7 +175,8 @@ class Directory:
     def write_text(self, name: str, text: bytes, compression: Compression | None = None) -> None:
         """Write a text node to a file of its own; a record ends in ``jsonl``."""
         suffix = "jsonl" if name == "record" else "txt"
-        self._put(name, {"$": "text", "file": self._write_file(name, suffix, text, compression)})
+        node = {"$": "text"}
+        self._put(name, node | self._write_file(name, suffix, text, compression, described(node, len(text))))
 
     def _put(self, name: str, node: Any) -> None:
         self._drop(self.nodes.pop(name, None))
@@ -176,6 +206,15 @@ class Directory:
         """The file of an array."""
         node = self.nodes[name]
         return Npy.of(self._inside(node["file"]), node)
+
+    def check(self, name: str) -> Check | None:
+        """The checksums of an array."""
+        return check_of(self.nodes[name], f"{self.path}: {name}")
+
+    def note_check(self, name: str, check: Check) -> None:
+        """Put other checksums in the place of those of an array."""
+        self.nodes[name] = {**self.nodes[name], "check": hexadecimal(check.numbers())}
+        self.changed = True
 
     def is_changed(self, name: str) -> bool:
         """Whether an array was changed since the last commit."""
@@ -215,11 +254,14 @@ class Directory:
 
     # -- files ------------------------------------------------------------------------
 
-    def _write_file(self, name: str, suffix: str, data: bytes, compression: Compression | None) -> str:
+    def _write_file(
+        self, name: str, suffix: str, data: bytes, compression: Compression | None, what: bytes
+    ) -> dict[str, Any]:
+        """Write bytes to a file of their own; return its name and check, for the node."""
         packed = compression if len(data) >= COMPRESSED_BYTES else None
         file = self._new_file(name, suffix + suffix_of(packed))
         write_new(file, packed, lambda stream: stream.write(data))
-        return file.name
+        return {"file": file.name, "check": hexadecimal(Check.of(what, data).numbers())}
 
     def _new_file(self, name: str, suffix: str) -> Path:
         """A name that no file has had, as far as one can see: the hint and a counter."""
@@ -263,7 +305,8 @@ class Directory:
         kept = {name: self.dropped[name] for name in newest if now - self.dropped[name] <= GRACE_SECONDS}
         self._old = [name for name in self.dropped if name not in kept]
         self.dropped = kept
-        content = {"pyiron_storage": FORMAT, "kind": "group", "nodes": self.nodes, "groups": self.groups}
+        content: dict[str, Any] = {"pyiron_storage": FORMAT, "kind": "group", "check": entry_sums(self._entries())}
+        content |= {"nodes": self.nodes, "groups": self.groups}
         content |= {"dropped": self.dropped} if self.dropped else {}
         return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
@@ -320,10 +363,19 @@ class DirectoryArray(NativeArray):
     def __init__(self, directory: Directory, name: str, compression: Compression | None) -> None:
         self._directory, self._name, self._compression = directory, name, compression
         npy = directory.array(name)
-        self.dtype, self.shape = npy.dtype, npy.shape
+        self.dtype, self.shape, self.place = npy.dtype, npy.shape, str(npy.file)
         self.in_parts = not is_compressed(npy.file)
+        self._is_turned = npy.order == "F"
 
     def read(self, box: Box) -> Array:
+        if not self.verify and self.nbytes > VERIFIED_BYTES:
+            return self._read(box)
+        if self._is_turned or not self.in_parts:
+            whole: Array = self._directory.read(self._name, verify=True)
+            return whole if box.counts == self.shape else whole[box.slices].copy(order="K")
+        return read_verified(self, self._directory.check(self._name), box, self._read)
+
+    def _read(self, box: Box) -> Array:
         npy = self._directory.array(self._name)
         if box.counts == npy.shape or not self.in_parts:
             whole = npy.read()
@@ -341,18 +393,40 @@ class DirectoryArray(NativeArray):
         if not self._directory.may_write(self._name, box.starts[0] if box.starts else 0):
             self._directory.copy_file(self._name)
         self._directory.write_part(self._name, box.slices if box.starts else ..., block)
+        check = self._directory.check(self._name)
+        if check is not None:
+            if self._is_turned:
+                check.sums = [UNKNOWN] * len(check.sums)
+            else:
+                renew(self, check, box, block, self._read)
+            self._directory.note_check(self._name, check)
 
     def resize(self, shape: Shape) -> None:
+        check, old = self._directory.check(self._name), self.shape
         if shape[1:] != self.shape[1:] or not self._directory.lengthen(self._name, shape[0]):
             whole = resized(self._directory.array(self._name).read(), shape)
             self._directory.write(self._name, whole, self._compression)
+            check = None
         self.shape = shape
+        if check is not None:
+            resize(self, check, old, self._read)
+            self._directory.note_check(self._name, check)
 
     def map(self) -> Array:
         npy = self._directory.array(self._name)
         if not self.in_parts or npy.nbytes < NATIVE_BYTES or self._directory.is_changed(self._name):
-            return npy.read()
-        return npy.mapped()
+            return self.read(Box.whole(self.shape))
+        found = npy.mapped()
+        if self.verify:
+            _verify(self._directory.nodes[self._name], bytes_of(found), npy.file)
+        return found
+
+
+def _verify(node: dict[str, Any], data: Any, file: Path) -> None:
+    """Compare the value in a file with the checksums in its node."""
+    check = check_of(node, str(file))
+    if check is not None:
+        check.verify(described(node, len(data)), data, str(file))
 
 
 def remove(path: Path) -> None:

@@ -13,16 +13,17 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5g, h5l, h5o, h5p, h5s
+from h5py import h5g, h5l, h5o, h5p
 
 from pyiron_storage.backends.hdf5_arrays import HDF5Array
 from pyiron_storage.backends.hdf5_file import HDF5File, is_hdf5
 from pyiron_storage.backends.hdf5_filters import COMPRESSIONS
 from pyiron_storage.backends.hdf5_names import link_name, plain_name
 from pyiron_storage.backends.hdf5_values import (
+    fill_dataset,
     fits,
     native_form,
-    read_bytes,
+    read_text,
     read_title,
     read_value,
     text_form,
@@ -123,7 +124,7 @@ class HDF5Storage(GenericStorage):
         if isinstance(found, h5g.GroupID):
             return self._inside(name)
         try:
-            value = read_value(found, self._where(name))
+            value = read_value(found, self._where(name), verify=self._session.shared.verifying)
         except DamagedRecordError:
             if holds_object(found):
                 return self._inside(name)
@@ -137,7 +138,7 @@ class HDF5Storage(GenericStorage):
         if link in group:
             dataset = self._open(name)
             if fits(dataset, title, array, kind, self._compression):
-                dataset.write(h5s.ALL, h5s.ALL, array, kind)
+                fill_dataset(dataset, title, array, kind)
                 return
             group.unlink(link)
         write_dataset(group, link, title, array, kind, compression=self._compression)
@@ -197,7 +198,12 @@ class HDF5Storage(GenericStorage):
         return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
 
     def _open_array(self, name: Name) -> NativeArray:
-        return HDF5Array(self._group(), link_name(name), self._open(name), self._file.map, self._compression)
+        found = self._open(name)
+        array = HDF5Array(
+            self._group(), link_name(name), found, self._file.map, self._compression, place=self._where(name)
+        )
+        array.verify = self._session.shared.verifying
+        return array
 
     @property
     def _compression(self) -> Compression | None:
@@ -210,7 +216,7 @@ class HDF5Storage(GenericStorage):
         dataset = self._open(name)
         if read_title(dataset) != "unicode":
             raise TypeError(f"{self._where(name)} is no text")
-        return read_bytes(dataset)
+        return read_text(dataset, self._where(name))
 
     def _write_text(self, name: Name, text: bytes) -> None:
         self._file.listed.pop(self._names, None)

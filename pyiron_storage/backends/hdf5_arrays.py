@@ -8,7 +8,9 @@ from typing import Any, Final
 import numpy as np
 from h5py import h5d, h5g, h5s
 
+from pyiron_storage.backends.hdf5_checks import read_check, write_check
 from pyiron_storage.backends.hdf5_filters import (
+    COMPACT_BYTES,
     chunked_creation,
     growing_chunk,
     is_outgrown,
@@ -16,6 +18,8 @@ from pyiron_storage.backends.hdf5_filters import (
     unlimited,
 )
 from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type, part_of, read_array
+from pyiron_storage.checked_arrays import read_verified, renew, resize, verify_whole, what_is
+from pyiron_storage.checks import VERIFIED_BYTES, Check, bytes_of
 from pyiron_storage.compression import Compression
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape
 from pyiron_storage.records.document import NATIVE_BYTES
@@ -41,19 +45,36 @@ class HDF5Array(NativeArray):
         Maps an array at an offset of the file; gives None where it cannot.
     compression
         For a dataset that is made anew because it was stored as one and becomes longer.
+    place
+        File and path, for messages.
     """
 
     def __init__(
-        self, group: h5g.GroupID, link: bytes, dataset: Any, mapped: Mapper, compression: Compression | None = None
+        self,
+        group: h5g.GroupID,
+        link: bytes,
+        dataset: Any,
+        mapped: Mapper,
+        compression: Compression | None = None,
+        *,
+        place: str = "",
     ) -> None:
         self._group, self._link, self._dataset = group, link, dataset
-        self._mapped, self._compression = mapped, compression
+        self._mapped, self._compression, self.place = mapped, compression, place
         self.dtype, self.shape = array_dtype(dataset), dataset.shape
         creation = dataset.get_create_plist()
         self._layout = creation.get_layout()
         self.chunks = creation.get_chunk() if self._layout == h5d.CHUNKED else None
 
     def read(self, box: Box) -> Array:
+        if self.verify or self.nbytes <= VERIFIED_BYTES:
+            return read_verified(self, self._check(), box, self._read)
+        return self._read(box)
+
+    def _check(self) -> Check | None:
+        return read_check(self._dataset, self.place)
+
+    def _read(self, box: Box) -> Array:
         if box.counts == self.shape:
             return read_array(self._dataset)
         array: Array = np.empty(box.counts, self.dtype)
@@ -68,8 +89,22 @@ class HDF5Array(NativeArray):
     def write(self, box: Box, block: Array) -> None:
         if block.size:
             self._dataset.write(*self._spaces(box), block, hdf5_type(self.dtype))
+            check = self._check()
+            if check is not None:
+                renew(self, check, box, block, self._read)
+                write_check(self._dataset, check)
 
     def resize(self, shape: Shape) -> None:
+        check, old = self._check(), self.shape
+        if check is None and self.nbytes <= COMPACT_BYTES:  # it stood in the header, which has its own
+            whole = Box.whole(self.shape)
+            check = Check.of(what_is(self), bytes_of(self._read(whole)))
+        self._resize(shape)
+        if check is not None:
+            resize(self, check, old, self._read)
+            write_check(self._dataset, check)
+
+    def _resize(self, shape: Shape) -> None:
         if self.chunks is None or not self._may_become(shape) or is_outgrown(self.chunks, shape, self.dtype.itemsize):
             self._make_chunked(shape)
         self._dataset.set_extent(shape)
@@ -92,7 +127,7 @@ class HDF5Array(NativeArray):
         longer = create_dataset(self._group, _ASIDE, "ndarray", hdf5_type(self.dtype), space=space, creation=creation)
         new = HDF5Array(self._group, _ASIDE, longer, self._mapped)
         for box, _ in Box.whole(self.shape).pieces(self.dtype.itemsize, COPIED_BYTES):
-            new.write(box, self.read(box))
+            new.write(box, self._read(box))
         self._group.unlink(self._link)
         self._group.move(_ASIDE, self._link)
         self._dataset, self.chunks = longer, chunk
@@ -102,4 +137,6 @@ class HDF5Array(NativeArray):
         is_plain = self._layout == h5d.CONTIGUOUS and self._dataset.get_type().get_size() == self.dtype.itemsize
         offset = self._dataset.get_offset() if is_plain and self.nbytes >= NATIVE_BYTES else None
         found = None if offset is None else self._mapped(offset, self.dtype, self.shape)
+        if found is not None and self.verify:
+            verify_whole(self, self._check(), found)
         return super().map() if found is None else found

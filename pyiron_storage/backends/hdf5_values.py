@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5s, h5t
 
+from pyiron_storage.backends.hdf5_checks import CHECK, verify_array, verify_bytes, write_check
 from pyiron_storage.backends.hdf5_filters import (
     COMPACT_BYTES,
     chunk_shape,
@@ -22,6 +23,7 @@ from pyiron_storage.backends.hdf5_filters import (
     read_into,
     unlimited,
 )
+from pyiron_storage.checks import CheckBeside, bytes_of, damage, description
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.large_memory import filled
@@ -30,6 +32,10 @@ from pyiron_storage.records.rules.arrays import dtype_node
 
 NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}
 """The TITLE and the dtype of each kind of number; h5io writes bool as an int of dtype bool."""
+
+
+KINDS: Final = {"unicode": "text", "void": "bytes"}
+"""What values with these TITLEs are called in their checksums."""
 
 
 def native_form(value: Any) -> tuple[str, Array, h5t.TypeID]:
@@ -149,8 +155,24 @@ def write_dataset(
         creation = plain_creation(compact=array.nbytes <= COMPACT_BYTES)
         space = h5s.create_simple(array.shape) if array.ndim else h5s.create(h5s.SCALAR)
     dataset = create_dataset(group, link, title, kind, space=space, creation=creation)
+    fill_dataset(dataset, title, array, kind)
+
+
+def fill_dataset(dataset: Any, title: str, array: Array, kind: h5t.TypeID) -> None:
+    """Write a value into a dataset of its shape, and its checksums beside it where HDF5 has none for it."""
+    beside = None
+    if array.nbytes > COMPACT_BYTES or h5a.exists(dataset, CHECK):
+        beside = CheckBeside(_description(title, array), bytes_of(array))
     if array.size:
         dataset.write(h5s.ALL, h5s.ALL, array, kind)
+    if beside is not None:
+        write_check(dataset, beside.get())
+
+
+def _description(title: str, array: Array) -> bytes:
+    if title in KINDS:
+        return description(KINDS[title], [array.nbytes])
+    return description(dtype_node(array.dtype), array.shape)
 
 
 def create_dataset(group: h5g.GroupID, link: bytes, title: str, kind: h5t.TypeID, *, space: Any, creation: Any) -> Any:
@@ -191,26 +213,53 @@ def read_bytes(dataset: Any) -> bytes:
     return read_array(dataset).tobytes()
 
 
-def read_value(dataset: Any, where: str) -> Any:
-    """The native value of a dataset, by its TITLE; a dataset without one is an array."""
+def read_text(dataset: Any, where: str) -> bytes:
+    """The bytes of a text dataset, verified."""
+    text = read_bytes(dataset)
+    verify_bytes(dataset, "text", text, where)
+    return text
+
+
+def read_value(dataset: Any, where: str, *, verify: bool = False) -> Any:
+    """The native value of a dataset, by its TITLE; a dataset without one is an array.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    where
+        File and path, for messages.
+    verify
+        Whether a large array is compared with its checksums too.
+    """
     title = read_title(dataset)
     if title == "float" and dataset.shape == (1,):  # the commonest, without asking for the dtype
         number = np.empty(1)
         dataset.read(h5s.ALL, h5s.ALL, number)
         return float(number[0])
     if title in ("unicode", "ascii", "str"):
-        return read_bytes(dataset).decode()
+        return _decoded(read_text(dataset, where), where)
     if title == "None":
         return None
     array = read_array(dataset)
     if title in ("ndarray", None):
+        verify_array(dataset, array, where, whatever_size=verify)
         return array
+    if title == "void":
+        verify_bytes(dataset, "bytes", array.tobytes(), where)
     try:
         return _single(title, array)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise DamagedRecordError(
             f"{where}: a dataset with TITLE {title!r} and shape {array.shape}: {error}."
         ) from error
+
+
+def _decoded(text: bytes, where: str) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise damage(where, f"the text is not UTF-8: {error}") from error
 
 
 def _single(title: str | None, array: Array) -> Any:

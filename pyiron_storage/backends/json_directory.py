@@ -103,7 +103,9 @@ class JSONStorage(GenericStorage):
 
     def __getitem__(self, name: str) -> Any:
         group = self._group
-        return self._inside(name) if name in group.groups else group.read(name)
+        if name in group.groups:
+            return self._inside(name)
+        return group.read(name, verify=self._session.shared.verifying)
 
     def _set(self, name: str, value: Any) -> None:
         self._group.write(str(name), value, self._compression)
@@ -144,7 +146,9 @@ class JSONStorage(GenericStorage):
         self._group.write_text(str(name), text, self._compression)
 
     def _open_array(self, name: Name) -> NativeArray:
-        return DirectoryArray(self._group, str(name), self._compression)
+        array = DirectoryArray(self._group, str(name), self._compression)
+        array.verify = self._session.shared.verifying
+        return array
 
     @property
     def _compression(self) -> Compression | None:

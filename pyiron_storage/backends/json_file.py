@@ -5,11 +5,13 @@ The file is read when it is opened and replaced as a whole at each commit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from pyiron_storage.backends.json_checks import entry_sums, verify_entries
 from pyiron_storage.backends.json_values import from_json, to_json
 from pyiron_storage.backends.memory import MemoryStorage, SharedTree, Tree
 from pyiron_storage.backends.opening import (
@@ -24,6 +26,7 @@ from pyiron_storage.backends.opening import (
 )
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
 from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.paths import escape
 from pyiron_storage.records.document import MAGIC
 from pyiron_storage.replacing import replace_file
 
@@ -85,7 +88,8 @@ class JSONFileStorage(MemoryStorage):
         self._file.begin()
 
     def _commit(self) -> None:
-        content = {"pyiron_storage": FORMAT, "kind": "file", **_content(self._shared.root)}
+        groups = _content(self._shared.root)
+        content = {"pyiron_storage": FORMAT, "kind": "file", "check": entry_sums(entries(groups)), **groups}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         replace_file(
             self._file.real_path,
@@ -164,7 +168,23 @@ class JSONFile(OpenFile):
             raise FileKindError(f"{self.path}: the file is JSON, but no storage of pyiron_storage.")
         if version > FORMAT:
             raise FormatVersionError(f"{self.path}: format version {version} is later than {FORMAT}, known here.")
-        return _tree(content, str(self.path))
+        tree = _tree(content, str(self.path))
+        verify_entries(content.get("check"), list(entries(content)), str(self.path))
+        return tree
+
+
+def entries(content: dict[str, Any], path: str = "") -> Iterator[list[Any]]:
+    """What the check of the file is for: each node and each group, with its path."""
+    for name, node in content["nodes"].items():
+        yield ["nodes", _inner(path, name), node]
+    for name, inner in content["groups"].items():
+        yield ["groups", _inner(path, name), None]
+        yield from entries(inner, _inner(path, name))
+
+
+def _inner(path: str, name: str) -> str:
+    """The path of a name in a group."""
+    return f"{path}/{escape(name)}" if path else escape(name)
 
 
 def _content(tree: Tree) -> dict[str, Any]:

@@ -85,10 +85,12 @@ class Backend:
             inside = in_object(storage, path)
             storage._save(inside if inside != path and inside in storage else path, obj)
 
-    def load(self, filename: Any, path: str = OBJECT, *, mmap: bool = False, **options: Any) -> Any:
+    def load(
+        self, filename: Any, path: str = OBJECT, *, mmap: bool = False, verify: bool = False, **options: Any
+    ) -> Any:
         """Load an object with this back-end; see `load` for the keywords."""
         with self.open(filename, "r", **options) as storage, storage._session.access:
-            return storage.load(in_object(storage, path, loading=True), mmap=mmap)
+            return storage.load(in_object(storage, path, loading=True), mmap=mmap, verify=verify)
 
     def delete(self, filename: Any, path: str | None = None, *, durability: str = "power", **options: Any) -> None:
         """Delete a part of a file, or the file, with this back-end; see `delete`."""
