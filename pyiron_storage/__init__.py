@@ -12,6 +12,11 @@ Examples
 -3.72
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from pyiron_storage import errors
 from pyiron_storage.api import delete, load, open_storage, save
 from pyiron_storage.array_handle import ArrayHandle
@@ -63,12 +68,34 @@ from pyiron_storage.records.views import View
 from pyiron_storage.storable import Storable
 from pyiron_storage.storage import GenericStorage
 
+if TYPE_CHECKING:
+    from pyiron_storage.looking.browser import Browser, browse
+
 __version__ = "0.1.0"
+
+_WHEN_USED: Final = {
+    "Browser": "pyiron_storage.looking.browser",
+    "browse": "pyiron_storage.looking.browser",
+}
+"""The public names whose modules are imported when they are first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHEN_USED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(_WHEN_USED[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHEN_USED})
+
 
 __all__ = [
     "ArrayHandle",
     "ArrayIndexError",
     "ArrayShapeError",
+    "Browser",
     "CannotImportError",
     "CloudpickleStorage",
     "CodePart",
@@ -119,6 +146,7 @@ __all__ = [
     "ViewAttributeError",
     "ViewError",
     "backends",
+    "browse",
     "delete",
     "errors",
     "inspect",

@@ -28,6 +28,8 @@ AS_GROUPS = ("object", "group", "import")
 class StoringGroup(GenericStorage):
     """The group of a record that is being made: what is put here becomes nodes of the record."""
 
+    _reading_makes_objects = True
+
     def __init__(self, encoder: Encoder, node: dict[str, Node], name: str) -> None:
         self._encoder, self._node, self._name = encoder, node, name
         self._values: dict[str, Any] = {}
@@ -94,6 +96,8 @@ class StoringGroup(GenericStorage):
 
 class _Readable(GenericStorage):
     """What the two groups that objects are restored from share: they are only read."""
+
+    _reading_makes_objects = True
 
     def _set(self, name: str, value: Any) -> None:
         raise NotStorableError(f"{self.path}: an object that is being restored cannot write to its storage.")

@@ -41,6 +41,7 @@ from pyiron_storage.records.rule import qualified_name
 from pyiron_storage.records.views import View
 from pyiron_storage.records.walking import walk
 from pyiron_storage.session import Location, Session, Shared, Transaction
+from pyiron_storage.shown import Shown
 from pyiron_storage.stored_object import GroupStore, StoredObject, encoder_options
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
@@ -88,7 +89,7 @@ def _own_lists(native: Callable[..., list[str]]) -> Callable[..., list[str]]:
     return method
 
 
-class GenericStorage(MutableMapping[str, Any], ABC):
+class GenericStorage(Shown, MutableMapping[str, Any], ABC):
     """A group of a storage: the base class of back-ends.
 
     A back-end implements `__getitem__`, `_set`, `__delitem__`, `create_group`,
@@ -217,6 +218,11 @@ class GenericStorage(MutableMapping[str, Any], ABC):
 
     def _has_group(self, name: str) -> bool:
         return name in self.list_groups()
+
+    def _first_names(self, count: int) -> tuple[list[str], int]:
+        """The first names in this group, and how many there are."""
+        names = list(self)
+        return names[:count], len(names)
 
     def _read_text(self, name: Name) -> bytes:
         """The UTF-8 bytes of a text node."""
@@ -666,7 +672,7 @@ class GenericStorage(MutableMapping[str, Any], ABC):
             return self[path]
 
     def _ipython_key_completions_(self) -> list[str]:
-        return list(self)
+        return [escape(name) for name in self]
 
     def __repr__(self) -> str:
         state = "closed " if self._session.closed else ""

@@ -9,11 +9,11 @@ bagofholding wrote is read by `neighbours`.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5g, h5l, h5o, h5p
+from h5py import h5, h5g, h5l, h5o, h5p
 
 from pyiron_storage.backends.hdf5_arrays import HDF5Array
 from pyiron_storage.backends.hdf5_file import HDF5File, is_hdf5
@@ -37,13 +37,15 @@ from pyiron_storage.compression import Compression, checked_compression
 from pyiron_storage.errors import DamagedRecordError, ReadOnlyError
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import NativeArray
-from pyiron_storage.paths import Name, split
+from pyiron_storage.paths import METADATA, Name, split
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage, one_access
 
 Array = np.ndarray[Any, Any]
+LISTED: Final = 1000
+"""Of a group with more in it the first names are read without the others."""
 
 
 class HDF5Storage(GenericStorage):
@@ -172,6 +174,23 @@ class HDF5Storage(GenericStorage):
             links = [link for link in h5py.Group(group).id if group.links.get_info(link).type == h5l.TYPE_HARD]
             listed = self._file.listed[self._names] = {plain_name(link): _kind_of(group, link) for link in links}
         return [name for name, found in listed.items() if found == kind]
+
+    def _first_names(self, count: int) -> tuple[list[str], int]:
+        if not self._file.exists or self._file.bag is not None or self._names in self._file.listed:
+            return super()._first_names(count)
+        group = self._group()
+        total = group.get_num_objs()
+        if total <= LISTED:
+            return super()._first_names(count)
+        found: list[str] = []
+
+        def take(link: bytes) -> bool | None:
+            found.extend([plain_name(link)] if group.links.get_info(link).type == h5l.TYPE_HARD else [])
+            return True if len(found) > count else None
+
+        tracked = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_INDEXED
+        group.links.iterate(take, idx_type=h5.INDEX_CRT_ORDER if tracked else h5.INDEX_NAME)
+        return [name for name in found if name != METADATA][:count], total
 
     def _has_node(self, name: str) -> bool:
         return bool(self._kind(name) == h5o.TYPE_DATASET)

@@ -23,6 +23,8 @@ from pyiron_storage.errors import (
     UnsupportedOperationError,
 )
 from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.paths import Name
+from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.replacing import replace_file
 from pyiron_storage.storage import GenericStorage
 
@@ -52,6 +54,8 @@ class PickleStorage(GenericStorage):
     >>> pickle.load(open("point.pkl", "rb"))
     {'x': 1}
     """
+
+    _reading_makes_objects = True
 
     def __init__(
         self,
@@ -153,6 +157,10 @@ class PickleStorage(GenericStorage):
         if path not in self.list_nodes():
             raise PathNotFoundError(f"{self._path}: there is no {path!r}; a pickle file holds one object, {NODE!r}.")
         return super()._get_path(path)
+
+    def _info(self, name: Name) -> NodeInfo:
+        size = len(self._pending) if self._pending is not None else self._path.stat().st_size
+        return NodeInfo("object", "pickle", size=size)  # what is in it is known to whoever runs it
 
     def _commit(self) -> None:
         if self._pending is not None:

@@ -105,6 +105,7 @@ class Record:
         self._garbage = False
         self._type_numbers: dict[bytes, int] | None = None
         self._kept_arrays: dict[str, np.ndarray[Any, Any]] = {}
+        self._rows_read: dict[str, int] = {}
         self._array_names: set[str] | None = None if store else set()
         self._array_counters: dict[str, int] = {}
         if store is None:
@@ -351,6 +352,17 @@ class Record:
         if name not in self._kept_arrays:
             self._kept_arrays[name] = self.array(name)
         return self._kept_arrays[name]
+
+    def kept_rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Some rows of a native array: read by themselves, until so many were that the whole is better kept."""
+        if self.store is not None and name not in self.new_arrays and name not in self._kept_arrays:
+            lying = self.store.open_array(name)
+            whole = Box.whole((max(0, min(stop, lying.shape[0]) - start), *lying.shape[1:]))
+            cost = self._rows_read.get(name, 0) + whole.size * lying.dtype.itemsize + PIECE_COST
+            self._rows_read[name] = cost
+            if lying.in_parts and cost <= lying.nbytes // 4:
+                return lying.read(whole._replace(starts=(start, *whole.starts[1:])))
+        return self.kept_array(name)[start:stop]
 
     def map_array(self, name: str) -> np.ndarray[Any, Any]:
         """A native array of the record as a read-only memory map where that is possible, else as `array` gives it."""

@@ -145,17 +145,17 @@ def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:
 
 def walk_places(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, Place, str | None]]:
     """Yield path and place of everything at and below a place, and the path under which it came before."""
-    seen = {_identity(place): join(path)} if place.container is place.record.nodes else {}
+    seen = {identity(place): join(path)} if place.container is place.record.nodes else {}
     waiting = [(path, place)]
     while waiting:
         path, place = waiting.pop()
         target, where = place.follow(), join(path)
-        first = seen.setdefault(_identity(target), where) if target is not place else where
+        first = seen.setdefault(identity(target), where) if target is not place else where
         yield where, target, None if first == where else first
         if first == where and not is_value(target):
             waiting.extend(reversed([((*path, name), inner) for name, inner in parts_of(target).places()]))
 
 
-def _identity(place: Place) -> tuple[int, tuple[int, int]]:
+def identity(place: Place) -> tuple[int, tuple[int, int]]:
     """What tells one line, or one row of a table, from another."""
     return id(place.record), place.row or (place.line, -1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from pyiron_storage.paths import ReservedPart
@@ -47,6 +48,10 @@ class Parts:
     def places(self) -> Iterator[tuple[str, Place]]:
         """Every part with its place."""
         return ((name, self.find(name)) for name in self.names())
+
+    def first(self, count: int) -> list[tuple[str, Place]]:
+        """The first parts with their places; the others are not looked at where that can be."""
+        return list(islice(self.places(), count))
 
     def put(self, part: str, node: Node) -> None:
         """Put a node in the place of a part, or add it."""
@@ -93,6 +98,9 @@ class ArrayParts(Parts):
 
     def places(self) -> Iterator[tuple[str, Place]]:
         return ((str(index), place) for index, place in enumerate(self.each()))
+
+    def first(self, count: int) -> list[tuple[str, Place]]:
+        return [(str(index), self.at(index)) for index in range(min(count, len(self)))]
 
     def each(self) -> Iterator[Place]:
         """The place of every entry in turn."""
@@ -324,6 +332,9 @@ class DictParts(Parts):
 
     def places(self) -> Iterator[tuple[str, Place]]:
         return self._parts().places()
+
+    def first(self, count: int) -> list[tuple[str, Place]]:
+        return self._parts().first(count)
 
     def key_places(self) -> Iterator[Place]:
         """The place of every key."""

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from pyiron_storage.errors import NotStorableError, PathNotFoundError, ViewError
-from pyiron_storage.paths import OtherKey, ReservedPart, split
+from pyiron_storage.paths import OtherKey, ReservedPart, escape, split
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
@@ -137,7 +137,7 @@ class _Keyed(View, MutableMapping[Any, Any]):
                 parts.remove(name)
 
     def _ipython_key_completions_(self) -> list[str]:
-        return self._parts().names()
+        return [name if type(name) is str else escape(name) for name in self._parts().names()]
 
 
 class _Items(ItemsView[Any, Any]):

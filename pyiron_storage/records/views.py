@@ -30,6 +30,7 @@ from pyiron_storage.records.places import Place, key_of
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.uses import each_use_is_one
 from pyiron_storage.records.walking import walk
+from pyiron_storage.shown import Shown
 
 
 class RecordSource(Protocol):
@@ -46,7 +47,7 @@ class RecordSource(Protocol):
     def encoder_options(self) -> dict[str, Any]: ...
 
 
-class View:
+class View(Shown):
     """A live look at a part of a stored object; `to_object` gives the real thing.
 
     Parameters

@@ -130,6 +130,11 @@ def encode_lengths(numbers: list[int], encoder: Encoder) -> Node:
     return numbers[0] if numbers.count(numbers[0]) == len(numbers) else encode_column(numbers, 0, encoder)
 
 
+def lengths_before(node: Node, stop: int, record: Record) -> list[int]:
+    """The lengths of the values before one, without those behind it."""
+    return [node] * stop if type(node) is int else column_kind(node, record).entries(node, 0, stop, record)
+
+
 def decode_lengths(node: Node, count: int, decoder: Decoder) -> list[int]:
     """The lengths of `count` values."""
     return [node] * count if type(node) is int else decode_column(node, decoder)

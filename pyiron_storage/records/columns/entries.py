@@ -150,6 +150,13 @@ class ColumnDictParts(DictParts):
         index = column_kind(keys.node, keys.record).index(keys.node, part, keys.record)
         return cell_place(values, index)
 
+    def first(self, count: int) -> list[tuple[str, Place]]:
+        if not self._is_closed():
+            return super().first(count)
+        keys, values = self._columns()
+        names = column_kind(keys.node, keys.record).entries(keys.node, 0, min(count, len(self)), keys.record)
+        return [(name, cell_place(values, index)) for index, name in enumerate(names)]
+
     def put_key(self, part: str, key: Node, node: Node) -> None:
         if self._is_closed() and not self._replace(part, node):
             self._open()

@@ -93,11 +93,12 @@ class MixedColumn(ColumnKind):
         return list(map(next, map(columns.__getitem__, decode_column(node["codes"], decoder))))
 
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
-        codes = expanded(node["codes"], record)
         if stop - start == 1:
+            codes = column_kind(node["codes"], record).entries(node["codes"], 0, stop, record)
             column = node["columns"][codes[start]]
             number = codes[:start].count(codes[start])
             return column_kind(column, record).entries(column, number, number + 1, record)
+        codes = expanded(node["codes"], record)
         every = [column_kind(column, record).entries(column, 0, column["count"], record) for column in node["columns"]]
         columns = list(map(iter, every))
         return [next(columns[code]) for code in codes][start:stop]

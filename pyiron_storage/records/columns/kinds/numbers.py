@@ -54,8 +54,14 @@ class NumberColumn(ColumnKind):
         return values
 
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
-        numbers = np.frombuffer(column_bytes(node, record, keep=True), read_dtype(node["dtype"], record.place))
-        return list(map(_plain, numbers[start:stop].tolist()))
+        dtype = read_dtype(node["dtype"], record.place)
+        if "native" in node:
+            rows = record.kept_rows(node["native"], start, stop)
+            numbers = np.frombuffer(np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data, dtype)
+        else:
+            numbers = np.frombuffer(record.bytes_at(node["at"]), dtype)[start:stop]
+        values: list[Node] = numbers.tolist()
+        return list(map(_plain, values)) if dtype.kind == "f" and not np.isfinite(numbers).all() else values
 
     def outline(self, node: Node, walk: Walk) -> Outline:
         return walk.like_the_first(node)

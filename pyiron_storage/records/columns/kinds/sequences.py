@@ -15,6 +15,7 @@ from pyiron_storage.records.columns.column import (
     encode_column,
     encode_columns,
     encode_lengths,
+    lengths_before,
     prepare_column,
 )
 from pyiron_storage.records.columns.entries import put_cell
@@ -117,8 +118,8 @@ def _where(node: Node, start: int, stop: int, record: Record) -> tuple[int, list
     """Where in the flat column entry `start` begins, and the lengths of the entries before `stop`."""
     if type(node["lengths"]) is int:
         return start * node["lengths"], [node["lengths"]] * (stop - start)
-    lengths = decode_column(node["lengths"], Decoder(record))
-    return sum(lengths[:start]), lengths[start:stop]
+    lengths = lengths_before(node["lengths"], stop, record)
+    return sum(lengths[:start]), lengths[start:]
 
 
 def _flat(flat: list[Any], lengths: list[int], encoder: Encoder, prepared: Prepared | None) -> Node:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.records.columns.column import decode_lengths, encode_lengths
+from pyiron_storage.records.columns.column import decode_lengths, encode_lengths, lengths_before
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, constant, stored_bytes
 from pyiron_storage.records.columns.kinds.shared import encode_repeated_texts
@@ -63,7 +64,7 @@ class TextColumn(ColumnKind):
 
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         if "lengths" in node:
-            return list(self.decode(node, Decoder(record))[start:stop])
+            return _by_lengths(node, start, stop, record)
         data = column_bytes(node, record, keep=True)
         begin, end = _where(node, start, stop, record)
         return list(str(data[begin:end], "utf-8").split("\n")) if stop > start else []
@@ -95,6 +96,19 @@ class TextColumn(ColumnKind):
             return False
         record.overwrite(node, begin, data)
         return True
+
+
+def _by_lengths(node: Node, start: int, stop: int, record: Record) -> list[Node]:
+    """Texts of which the numbers of characters are known; those behind them are not decoded."""
+    lengths = lengths_before(node["lengths"], stop, record)
+    data = column_bytes(node, record, keep=True)
+    text = str(data[: LONGEST_CHARACTER * sum(lengths)], "utf-8", "ignore")  # what is cut off is not asked for
+    ends = list(accumulate(lengths, initial=0))
+    return [text[begin:end] for begin, end in pairwise(ends[start:])]
+
+
+LONGEST_CHARACTER: Final = 4
+"""Bytes of a character in UTF-8 at most."""
 
 
 def _where(node: Node, start: int, stop: int, record: Record) -> tuple[int, int]:

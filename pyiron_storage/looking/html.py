@@ -1,0 +1,133 @@
+"""A tree as HTML that folds and unfolds without a script: for notebooks, and as a page of its own."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Final
+
+from pyiron_storage.errors import StorageError
+from pyiron_storage.looking.branches import Branch
+from pyiron_storage.looking.describing import label, printable, shortened
+from pyiron_storage.looking.folding import Shown, unfold
+from pyiron_storage.looking.pictures import COLUMNS, POINTS, ROWS, heat_map, line
+from pyiron_storage.looking.sampling import can_be_drawn, sample_array, sample_list
+
+DEPTH: Final = 12
+LINES: Final = 400
+PAGE_LINES: Final = 5000
+ENTRIES: Final = 50
+OPEN: Final = 24
+"""So many lines are unfolded at the beginning."""
+LEAST: Final = 8
+"""Fewer numbers than this are read more easily than a picture of them."""
+
+STYLE: Final = """
+.pyiron-storage { font: 13px/1.55 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  --faint: color-mix(in srgb, currentColor 62%, transparent); --rule: color-mix(in srgb, currentColor 16%, transparent);
+  --accent: #2f7fd1; --value: color-mix(in srgb, #1c9a6c 78%, currentColor); overflow-x: auto; }
+.pyiron-storage ul { list-style: none; margin: 0 0 0 .42em; padding: 0 0 0 1.15em; border-left: 1px solid var(--rule); }
+.pyiron-storage li { margin: 0; padding: 0; }
+.pyiron-storage summary, .pyiron-storage .leaf { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .8em;
+  padding: .06em .4em .06em 0; border-radius: 4px; }
+.pyiron-storage summary { cursor: pointer; list-style: none; }
+.pyiron-storage summary::-webkit-details-marker { display: none; }
+.pyiron-storage summary::before { content: ""; flex: none; width: .38em; height: .38em; margin: 0 -.22em 0 .1em;
+  border: solid var(--faint); border-width: 0 1.5px 1.5px 0; transform: rotate(-45deg); transition: transform .1s; }
+.pyiron-storage details[open] > summary::before { transform: rotate(45deg); }
+.pyiron-storage .leaf { padding-left: .9em; }
+.pyiron-storage summary:hover, .pyiron-storage .leaf:hover {
+  background: color-mix(in srgb, currentColor 7%, transparent); }
+.pyiron-storage summary:focus-visible { outline: 2px solid var(--accent); outline-offset: -1px; }
+.pyiron-storage .name { font-weight: 600; overflow-wrap: anywhere; }
+.pyiron-storage .kind, .pyiron-storage .range, .pyiron-storage .more { color: var(--faint); font-size: .92em; }
+.pyiron-storage .value { color: var(--value); overflow-wrap: anywhere; }
+.pyiron-storage .same { color: var(--accent); }
+.pyiron-storage .trouble { color: color-mix(in srgb, #d1403a 85%, currentColor); }
+.pyiron-storage .more { padding-left: .9em; font-style: italic; }
+.pyiron-storage .picture { display: inline-flex; align-items: center; gap: .8em; }
+.pyiron-storage svg.line { flex: none; background: color-mix(in srgb, currentColor 5%, transparent);
+  border-radius: 3px; margin: 2px 0; }
+.pyiron-storage svg.line path { fill: none; stroke: var(--accent); stroke-width: 1.4; stroke-linejoin: round;
+  stroke-linecap: round; }
+.pyiron-storage img.map { flex: none; border-radius: 3px; margin: 2px 0; image-rendering: pixelated; }
+"""
+
+
+def fragment(branch: Branch, *, depth: int = DEPTH, lines: int = LINES, entries: int = ENTRIES) -> str:
+    """Return a tree as a piece of HTML with its style, as a notebook shows it.
+
+    Parameters
+    ----------
+    branch : Branch
+        Where it begins.
+    depth, lines, entries : int
+        As for a tree of text; what is left out is said.
+    """
+    shown = unfold(branch, depth=depth, lines=lines, entries=entries)
+    unfolded = _first_opened(shown)
+    return f'<div class="pyiron-storage"><style>{STYLE}</style>{_tree(shown, unfolded)}</div>'
+
+
+def page(branch: Branch, title: str, *, depth: int = DEPTH, lines: int = PAGE_LINES, entries: int = ENTRIES) -> str:
+    """Return a tree as a page that needs nothing else: no script, no other file."""
+    name = escape(printable(title))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>'
+        f'{name}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="generator" content="pyiron_storage"><style>:root { color-scheme: light dark; } '
+        "body { margin: 0 auto; max-width: 76em; padding: 1.6em 1.4em; background: Canvas; color: CanvasText; }"
+        "</style></head>\n"
+        f"<body>{fragment(branch, depth=depth, lines=lines, entries=entries)}</body></html>\n"
+    )
+
+
+def _first_opened(root: Shown) -> set[int]:
+    """The ids of what is unfolded at the beginning: near the root, as long as there is room."""
+    opened, level, room = {id(root)}, root.children, OPEN - len(root.children)
+    while level:
+        below: list[Shown] = []
+        for shown in level:
+            if shown.children and len(shown.children) <= room:
+                opened.add(id(shown))
+                room -= len(shown.children)
+                below += shown.children
+        level = below
+    return opened
+
+
+def _tree(shown: Shown, opened: set[int]) -> str:
+    if not shown.children:
+        return f'<div class="leaf">{_line(shown)}</div>'
+    below = "".join(f"<li>{_tree(child, opened)}</li>" for child in shown.children)
+    more = f'<li class="more">… {shown.more:,} more</li>' if shown.more else ""
+    is_open = " open" if id(shown) in opened else ""
+    return f"<details{is_open}><summary>{_line(shown)}</summary><ul>{below}{more}</ul></details>"
+
+
+def _line(shown: Shown) -> str:
+    branch = shown.branch
+    name = escape(shortened(printable(branch.name), 80))
+    kind = "same" if branch.info.same_as else "trouble" if branch.info.kind == "unreadable" else "value"
+    value = f'<span class="{kind}">{escape(shown.preview)}</span>' if shown.preview else ""
+    sort = f'<span class="kind">{escape(label(branch))}</span>'
+    return f'<span class="name">{name}</span>{sort}{value}{_picture(shown)}'
+
+
+def _picture(shown: Shown) -> str:
+    """The picture of an array or a list of numbers; nothing for anything else, or where it cannot be read."""
+    branch = shown.branch
+    if branch.info.same_as is not None:
+        return ""
+    try:
+        if shown.numbers and branch.size >= LEAST:
+            sample = sample_list(branch, POINTS)
+        elif branch.is_array and can_be_drawn(array := branch.array()):
+            sample = sample_array(array, POINTS, ROWS, COLUMNS)
+        else:
+            return ""
+    except (StorageError, ValueError, TypeError, OSError, RuntimeError):
+        return ""  # the line says already that it cannot be read
+    if sample is None or sample.numbers.size < LEAST:
+        return ""
+    picture = line(sample) if 1 in (sample.numbers.ndim, *sample.numbers.shape) else heat_map(sample)
+    return f'<span class="picture">{picture}</span>'
