@@ -69,13 +69,18 @@ from pyiron_storage.storable import Storable
 from pyiron_storage.storage import GenericStorage
 
 if TYPE_CHECKING:
+    from pyiron_storage.copying import copy
     from pyiron_storage.looking.browser import Browser, browse
+    from pyiron_storage.looking.differences import Change, diff
 
 __version__ = "0.1.0"
 
 _WHEN_USED: Final = {
     "Browser": "pyiron_storage.looking.browser",
+    "Change": "pyiron_storage.looking.differences",
     "browse": "pyiron_storage.looking.browser",
+    "copy": "pyiron_storage.copying",
+    "diff": "pyiron_storage.looking.differences",
 }
 """The public names whose modules are imported when they are first asked for."""
 
@@ -97,6 +102,7 @@ __all__ = [
     "ArrayShapeError",
     "Browser",
     "CannotImportError",
+    "Change",
     "CloudpickleStorage",
     "CodePart",
     "DamagedRecordError",
@@ -147,7 +153,9 @@ __all__ = [
     "ViewError",
     "backends",
     "browse",
+    "copy",
     "delete",
+    "diff",
     "errors",
     "inspect",
     "load",

@@ -286,13 +286,17 @@ class Session:
                 f"{self.file}: a change inside this transaction failed half-way, so all of it was taken back."
             )
         try:
-            for record in list(self.records.values()):
-                if record.changed:
-                    record.flush()
+            self.flush()
             self.root._commit()
         except BaseException:
             self.rollback()
             raise
+
+    def flush(self) -> None:
+        """Write the records that were changed to where they lie."""
+        for record in list(self.records.values()):
+            if record.changed:
+                record.flush()
 
     def rollback(self) -> None:
         """Take back everything since the outermost transaction began."""

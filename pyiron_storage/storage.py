@@ -239,6 +239,21 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         """The array of a native node, to be read and changed in part."""
         return WholeArray(self, name)
 
+    def _new_array(self, name: Name, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NativeArray | None:
+        """A new array under a free name, to be written in pieces; None where the back-end only takes whole ones.
+
+        Raises
+        ------
+        TypeError
+            If the back-end does not store such arrays natively.
+        """
+        return None
+
+    @property
+    def _is_foreign(self) -> bool:
+        """Whether this group of the back-end is an object that another library stored, in a form of its own."""
+        return False
+
     def _save(self, path: str, value: Any) -> None:
         """Store what `save` is given: in place of what is at a path, and of nothing else."""
         self[path] = value

@@ -23,6 +23,7 @@ from pyiron_storage.backends.hdf5_values import (
     fill_dataset,
     fits,
     native_form,
+    new_array_dataset,
     read_text,
     read_title,
     read_value,
@@ -36,7 +37,7 @@ from pyiron_storage.backends.opening import begins_anew, checked_path, is_durabl
 from pyiron_storage.compression import Compression, checked_compression
 from pyiron_storage.errors import DamagedRecordError, ReadOnlyError
 from pyiron_storage.locks import TIMEOUT
-from pyiron_storage.native_array import NativeArray
+from pyiron_storage.native_array import NativeArray, Shape
 from pyiron_storage.paths import METADATA, Name, split
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
@@ -224,6 +225,15 @@ class HDF5Storage(GenericStorage):
         array.verify = self._session.shared.verifying
         return array
 
+    def _new_array(self, name: Name, dtype: np.dtype[Any], shape: Shape) -> NativeArray | None:
+        self._file.listed.pop(self._names, None)
+        new_array_dataset(self._group(), link_name(name), shape, dtype, compression=self._compression)
+        return self._open_array(name)
+
+    @property
+    def _is_foreign(self) -> bool:
+        return self._file.bag is not None or self._is_of_h5io()
+
     @property
     def _compression(self) -> Compression | None:
         found: Compression | None = self._session.options["compression"]
@@ -247,7 +257,7 @@ class HDF5Storage(GenericStorage):
     # -- what other libraries wrote ----------------------------------------------------
 
     def _has_record(self) -> bool:
-        return self._file.bag is not None or self._is_of_h5io() or super()._has_record()
+        return self._is_foreign or super()._has_record()
 
     def _open_record(self) -> Record:
         if self._file.bag is not None:

@@ -7,6 +7,7 @@ opaque.  What a dataset of h5io, tinybase or h5py holds is read too.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, Final
 
 import h5py
@@ -23,7 +24,7 @@ from pyiron_storage.backends.hdf5_filters import (
     read_into,
     unlimited,
 )
-from pyiron_storage.checks import CheckBeside, bytes_of, damage, description
+from pyiron_storage.checks import UNKNOWN, Check, CheckBeside, block_size, bytes_of, damage, description
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.large_memory import filled
@@ -145,16 +146,11 @@ def write_dataset(
     *,
     compression: Compression | None = None,
 ) -> None:
-    """Create a dataset with its TITLE; one that is compressed can grow later."""
-    if compression is not None and array.nbytes >= COMPRESSED_BYTES:
-        if not array.ndim:  # HDF5 compresses no single value, so that its bytes stand in an array
-            array, kind = np.frombuffer(array.tobytes(), np.uint8), hdf5_type(np.dtype(np.uint8))
-        creation = chunked_creation(chunk_shape(array.shape, array.itemsize), array.dtype, compression)
-        space = unlimited(array.shape)
-    else:
-        creation = plain_creation(compact=array.nbytes <= COMPACT_BYTES)
-        space = h5s.create_simple(array.shape) if array.ndim else h5s.create(h5s.SCALAR)
-    dataset = create_dataset(group, link, title, kind, space=space, creation=creation)
+    """Create a dataset with its TITLE, and write into it; one that is compressed can grow later."""
+    if compression is not None and array.nbytes >= COMPRESSED_BYTES and not array.ndim:
+        # HDF5 compresses no single value, so that its bytes stand in an array
+        array, kind = np.frombuffer(array.tobytes(), np.uint8), hdf5_type(np.dtype(np.uint8))
+    dataset = new_dataset(group, link, title, shape=array.shape, dtype=array.dtype, kind=kind, compression=compression)
     fill_dataset(dataset, title, array, kind)
 
 
@@ -173,6 +169,40 @@ def _description(title: str, array: Array) -> bytes:
     if title in KINDS:
         return description(KINDS[title], [array.nbytes])
     return description(dtype_node(array.dtype), array.shape)
+
+
+def new_array_dataset(
+    group: h5g.GroupID, link: bytes, shape: Shape, dtype: np.dtype[Any], *, compression: Compression | None = None
+) -> None:
+    """Create the dataset of a large array that is to be written in pieces; its checksums follow each of them."""
+    title, _, kind = native_form(np.empty((0,) * len(shape), dtype))
+    dataset = new_dataset(group, link, title, shape=shape, dtype=dtype, kind=kind, compression=compression)
+    check = Check.of(description(dtype_node(dtype), shape), b"")
+    size = math.prod(shape) * dtype.itemsize
+    check.block = block_size(size)
+    check.sums = [UNKNOWN] * -(-size // check.block)
+    write_check(dataset, check)
+
+
+def new_dataset(
+    group: h5g.GroupID,
+    link: bytes,
+    title: str,
+    *,
+    shape: Shape,
+    dtype: np.dtype[Any],
+    kind: h5t.TypeID,
+    compression: Compression | None = None,
+) -> Any:
+    """Create a dataset with its TITLE, to be written to."""
+    size = math.prod(shape) * dtype.itemsize
+    if compression is not None and size >= COMPRESSED_BYTES:
+        creation = chunked_creation(chunk_shape(shape, dtype.itemsize), dtype, compression)
+        space = unlimited(shape)
+    else:
+        creation = plain_creation(compact=size <= COMPACT_BYTES)
+        space = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+    return create_dataset(group, link, title, kind, space=space, creation=creation)
 
 
 def create_dataset(group: h5g.GroupID, link: bytes, title: str, kind: h5t.TypeID, *, space: Any, creation: Any) -> Any:

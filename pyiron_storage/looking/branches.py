@@ -126,32 +126,39 @@ class Node(Branch):
 
 
 class Part(Branch):
-    """A stored object, or a part of one."""
+    """A stored object, or a part of one.
+
+    Attributes
+    ----------
+    place : Place
+        Where it stands in the record, followed.
+    identity : tuple or None
+        Tells it from all else, where it may stand at several places.
+    """
 
     def __init__(self, place: Place, parts: tuple[str, ...], seen: Seen) -> None:
         self.place, self._parts, self._seen = place.follow(), parts, seen
         self.name, self.path = escape(parts[-1]), join(parts)
         found = info(self.place)
-        first = seen.setdefault(identity(self.place), self.path) if self.is_shared(place) else self.path
+        is_shared = self.place is not place or place.container is place.record.nodes
+        self.identity = identity(self.place) if is_shared else None
+        first = seen.setdefault(self.identity, self.path) if self.identity is not None else self.path
         self.info = found if first == self.path else NodeInfo(*_fields(found), same_as=first)
-
-    def is_shared(self, place: Place) -> bool:
-        """Whether what stands at a place may stand at others too."""
-        return self.place is not place or place.container is place.record.nodes
 
     def children(self, count: int | None = None) -> list[Branch]:
         below = parts_of(self.place)
         found = below.places() if count is None else below.first(count)
-        return [self._child(name, inner) for name, inner in found]
+        return [self.child(name, inner) for name, inner in found]
 
-    def _child(self, name: str, place: Place) -> Branch:
+    def child(self, name: str, place: Place) -> Branch:
+        """The branch of a part that stands at a place."""
         parts = (*self._parts, name)
         return _readable(lambda: Part(place, parts, self._seen), escape(name), join(parts))
 
     def entry(self, index: int) -> Branch:
         """The branch of one entry of a list."""
         below = parts_of(self.place)
-        return self._child(str(index), below.find(str(index)))
+        return self.child(str(index), below.find(str(index)))
 
     def value(self) -> Any:
         return Decoder(self.place.record).at(self.place)
