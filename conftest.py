@@ -4,6 +4,7 @@
 fail; `make stress` draws new ones.
 """
 
+import importlib.util
 import os
 
 import pytest
@@ -12,6 +13,9 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("exploring", print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+if importlib.util.find_spec("typer") is None:  # the extra cli; without it the commands cannot be imported
+    collect_ignore_glob = ["pyiron_storage/commands/*", "pyiron_storage/command_line.py"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,75 @@
+"""What the commands share: their arguments, how they print, and how they report errors.
+
+Imported with typer, which the extra ``cli`` installs, by the commands alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from pyiron_storage.errors import StorageError
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="The file or directory.", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="FILE[::PATH]", help="The file, and a path in it.", show_default=False)]
+Path = Annotated[str, typer.Argument(metavar="PATH", help="A path in the file.", show_default=False)]
+OptionalPath = Annotated[str, typer.Argument(metavar="[PATH]", help="A path in the file.", show_default=False)]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+Backend = Annotated[
+    str | None, typer.Option("--backend", metavar="NAME", help="The back-end, where the suffix does not say it.")
+]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default=False)
+]
+
+
+def file_and_path(target: str) -> tuple[str, str]:
+    """Split ``FILE::PATH``.
+
+    Examples
+    --------
+    >>> file_and_path("run.h5::nodes/relax"), file_and_path("run.h5")
+    (('run.h5', 'nodes/relax'), ('run.h5', ''))
+    """
+    file, _, path = target.partition("::")
+    return file, path
+
+
+def show(text: str) -> None:
+    """Print text."""
+    typer.echo(text)
+
+
+def show_json(content: Any) -> None:
+    """Print JSON."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def leave(code: int) -> None:
+    """End the command with an exit code."""
+    raise typer.Exit(code)
+
+
+def confirm(question: str) -> None:
+    """Ask, and end the command where the answer is no."""
+    typer.confirm(question, abort=True)
+
+
+def reporting(command: Callable[..., None], code: int = 1) -> Callable[..., None]:
+    """Let a command print the message of an error to stderr, and exit with a code, instead of a traceback."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except BrokenPipeError:
+            raise  # nobody reads on, which is no error
+        except (StorageError, OSError) as error:
+            typer.echo(f"pyiron-storage: {error}", err=True)
+            raise typer.Exit(code) from None
+
+    return run
