@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from pyiron_storage.errors import DamagedRecordError, NotAContainerError
 from pyiron_storage.paths import escape, join, not_found
@@ -159,3 +161,30 @@ def walk_places(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, Plac
 def identity(place: Place) -> tuple[int, tuple[int, int]]:
     """What tells one line, or one row of a table, from another."""
     return id(place.record), place.row or (place.line, -1)
+
+
+# -- infos: one for all that are equal -----------------------------------------------------
+
+
+def plain_info(node: Node) -> NodeInfo:
+    """The info of a value that stands in the document as it is."""
+    if type(node) is str:
+        return text_info(len(node) if node.isascii() else len(node.encode()))
+    return _OF_PLAIN[type(node)]
+
+
+@lru_cache(4096)
+def text_info(size: int) -> NodeInfo:
+    """The info of a text of so many bytes."""
+    return NodeInfo("value", "str", size=size)
+
+
+@lru_cache(4096)
+def container_info(name: str, count: int) -> NodeInfo:
+    """The info of a list, tuple, dict, set or frozenset."""
+    return NodeInfo(REGISTRY.by_name[name].kind, name, size=count)
+
+
+_OF_PLAIN: Final = {
+    cls: NodeInfo("value", cls.__name__, size=size) for cls, size in ((type(None), 0), (bool, 1), (int, 8), (float, 8))
+}

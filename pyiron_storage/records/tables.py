@@ -16,17 +16,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter, countOf, itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from pyiron_storage.records.document import LEAST
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.rule import REGISTRY
+from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.values import is_text
-
-if TYPE_CHECKING:
-    from pyiron_storage.records.rules.instances import TableRule
 
 _LEAVES: Final = frozenset(
     """
@@ -38,7 +35,15 @@ _LEAVES: Final = frozenset(
 _attributes: Final = attrgetter("__dict__")
 
 
-def look_for_tables(values: list[Any], rule: TableRule, encoder: Encoder) -> None:
+class RowsRule(Rule):
+    """A rule that writes tables, and says which instances can be rows."""
+
+    def takes(self, cls: type, obj: Any) -> bool:
+        """Whether instances of a class can be rows: they are their ``__dict__`` and nothing else."""
+        raise NotImplementedError
+
+
+def look_for_tables(values: list[Any], rule: RowsRule, encoder: Encoder) -> None:
     """Note that instances were met one by one; look for tables whenever twice as many were met as the last time.
 
     `rule` says which instances can be rows, and writes the tables.
@@ -49,7 +54,7 @@ def look_for_tables(values: list[Any], rule: TableRule, encoder: Encoder) -> Non
         _discover(values, rule, encoder)
 
 
-def _discover(start: list[Any], rule: TableRule, encoder: Encoder) -> None:
+def _discover(start: list[Any], rule: RowsRule, encoder: Encoder) -> None:
     """Give the instances that `start` leads to rows of tables, if all of it is plain data."""
     discovery = _Discovery(rule)
     if not discovery.walk(start):
@@ -65,7 +70,7 @@ def _discover(start: list[Any], rule: TableRule, encoder: Encoder) -> None:
 class _Discovery:
     """A walk over everything that some objects lead to, by waves of objects of one type."""
 
-    def __init__(self, rule: TableRule) -> None:
+    def __init__(self, rule: RowsRule) -> None:
         self._rule = rule
         self._seen: set[int] = set()
         self._row_classes: dict[type, bool] = {}

@@ -8,24 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import repeat
 from typing import Any, ClassVar, Final
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.paths import escape, join
 from pyiron_storage.records.columns.column import column_kind, entry, expanded
-from pyiron_storage.records.columns.outlines import Alike, Outline
+from pyiron_storage.records.columns.outlines import Alike, Identity, Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
-from pyiron_storage.records.navigate import NodeInfo, info, is_value, parts_of, type_name
+from pyiron_storage.records.navigate import (
+    NodeInfo,
+    container_info,
+    info,
+    is_value,
+    parts_of,
+    plain_info,
+    type_name,
+)
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.values import PLAIN
 from pyiron_storage.records.structure import is_reference, is_row
-
-Identity = tuple[int, int]
-"""What is shared: the line that it stands on, and the number of a row there or -1."""
 
 
 def walk(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, NodeInfo]]:
@@ -34,14 +37,14 @@ def walk(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, NodeInfo]]:
     All is found before this returns, as two lists and not as pairs, which the garbage
     collector would look at again and again.
     """
-    walk = Walk(place, join(path))
+    walk = RecordWalk(place, join(path))
     while walk.waiting:
         outline, key, where = walk.waiting.pop()
         outline.enter(key, where, walk)
     return zip(walk.paths, walk.infos, strict=True)
 
 
-class Walk:
+class RecordWalk:
     """What was found, what waits, and what was shared and listed already."""
 
     def __init__(self, start: Place, path: str) -> None:
@@ -134,13 +137,13 @@ class Nodes:
             tell = self._TELL[mark] if type(mark) is str and mark in self._TELL else Nodes._by_rule
             (tell if "$" in node else Nodes._dict)(self, key, node, path, walk)
         else:
-            walk.add(path, _plain_info(node))
+            walk.add(path, plain_info(node))
 
     def _inside(self, container: Any, keys: Sequence[Any], paths: list[str], walk: Walk) -> None:
         nodes = list(container.values()) if type(container) is dict else container
         if set(map(type, nodes)) <= PLAIN:
             walk.paths.extend(paths)
-            walk.infos.extend(map(_plain_info, nodes))
+            walk.infos.extend(map(plain_info, nodes))
         else:
             walk.entries(Nodes(container, self._line), keys, paths)
 
@@ -229,29 +232,3 @@ def _paths(path: str, names: Iterable[str]) -> list[str]:
 def _places(path: str, count: int) -> list[str]:
     """The paths of the entries of a list."""
     return list(map(f"{path}/".__add__, map(str, range(count))))
-
-
-# -- infos: one for all that are equal -----------------------------------------------------
-
-
-def _plain_info(node: Node) -> NodeInfo:
-    if type(node) is str:
-        return text_info(len(node) if node.isascii() else len(node.encode()))
-    return _OF_PLAIN[type(node)]
-
-
-@lru_cache(4096)
-def text_info(size: int) -> NodeInfo:
-    """The info of a text of so many bytes."""
-    return NodeInfo("value", "str", size=size)
-
-
-@lru_cache(4096)
-def container_info(name: str, count: int) -> NodeInfo:
-    """The info of a list, tuple, dict, set or frozenset."""
-    return NodeInfo(REGISTRY.by_name[name].kind, name, size=count)
-
-
-_OF_PLAIN: Final = {
-    cls: NodeInfo("value", cls.__name__, size=size) for cls, size in ((type(None), 0), (bool, 1), (int, 8), (float, 8))
-}

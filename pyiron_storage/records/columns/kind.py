@@ -17,10 +17,9 @@ from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.places import Place
 
 if TYPE_CHECKING:
-    from pyiron_storage.records.columns.outlines import Outline
+    from pyiron_storage.records.columns.outlines import Outline, Walk
     from pyiron_storage.records.decoder import Decoder
     from pyiron_storage.records.encoder import Encoder
-    from pyiron_storage.records.walking import Walk
 
 
 def count_holders(values: list[Any]) -> Iterator[int]:

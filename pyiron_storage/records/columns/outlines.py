@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate, repeat
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from pyiron_storage.paths import escape
+from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.navigate import NodeInfo
-
-if TYPE_CHECKING:
-    from pyiron_storage.records.walking import Walk
 
 Infos = NodeInfo | list[NodeInfo]
 """The info of all entries, or one for each."""
+Identity = tuple[int, int]
+"""What is shared: the line that it stands on, and the number of a row there or -1."""
 
 
 class Outline(Protocol):
@@ -28,6 +28,36 @@ class Outline(Protocol):
 
     def enter(self, key: Any, path: str, walk: Walk) -> None:
         """List one of them, which is at a path, and what is below it, or leave that to wait."""
+
+
+class Walk(Protocol):
+    """The walk that lists, as far as outlines and columns know it."""
+
+    record: Record
+    paths: list[str]
+    infos: list[NodeInfo]
+    waiting: list[tuple[Outline, Any, str]]
+
+    def add(self, path: str, found: NodeInfo) -> None:
+        """List one thing."""
+
+    def entries(self, outline: Outline, keys: Sequence[Any], paths: Sequence[str]) -> None:
+        """List several things that have one outline, or leave them to wait."""
+
+    def outline(self, column: Node, count: int) -> Outline:
+        """The outline of a column that must have so many entries."""
+
+    def table(self, line: int) -> tuple[Outline, int]:
+        """The outline of the rows of a table, and how many there are."""
+
+    def shared(self, identity: Identity, outline: Outline, key: Any, path: str) -> None:
+        """List what is referred to: in whole the first time, then as the same as that."""
+
+    def instance_info(self, number: int, count: int) -> NodeInfo:
+        """The info of an instance of a class of the record with so many attributes."""
+
+    def like_the_first(self, column: Node) -> Alike:
+        """The outline of a column of values, all of which have the info of the first."""
 
 
 class Alike:

@@ -15,7 +15,7 @@ from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.objects import ObjectRule, is_plain, slot_names
-from pyiron_storage.records.tables import look_for_tables
+from pyiron_storage.records.tables import RowsRule, look_for_tables
 
 
 class InstanceRule(ObjectRule):
@@ -28,14 +28,13 @@ class InstanceRule(ObjectRule):
         return encoder.once(obj, self) if number is None else encoder.row(number)
 
 
-class TableRule(Rule):
+class TableRule(RowsRule):
     """``{"$":"table","columns":[column]}``: rows that are referred to by number; ``items`` where they were changed."""
 
     name = "table"
     kind = "list"
 
     def takes(self, cls: type, obj: Any) -> bool:
-        """Whether instances of a class can be rows: they are their ``__dict__`` and nothing else."""
         return is_row_class(cls, obj) and not hasattr(cls, "__setstate__")
 
     def fill_node(self, rows: list[Any], node: Node, encoder: Encoder) -> None:

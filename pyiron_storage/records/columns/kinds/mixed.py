@@ -18,7 +18,7 @@ from pyiron_storage.records.columns.column import (
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import ColumnKind, exhaust
 from pyiron_storage.records.columns.kinds.rows import prepare_like_dicts
-from pyiron_storage.records.columns.outlines import Chosen, Outline
+from pyiron_storage.records.columns.outlines import Chosen, Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -27,7 +27,6 @@ from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.objects import slot_names
 from pyiron_storage.records.rules.values import PLAIN
-from pyiron_storage.records.walking import Walk
 
 MOST_GROUPS: Final = 16
 FEWEST_IN_GROUP: Final = 8

@@ -9,14 +9,13 @@ from typing import Any
 from pyiron_storage.records.columns.column import encode_columns, entry, expanded
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.rows import decode_rows
-from pyiron_storage.records.columns.outlines import Outline, fields
+from pyiron_storage.records.columns.outlines import Outline, Walk, fields
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.objects import type_number
 from pyiron_storage.records.rules.standard import NamedtupleRule, is_plain_namedtuple
-from pyiron_storage.records.walking import Walk
 
 
 class NamedtupleColumn(ColumnKind):

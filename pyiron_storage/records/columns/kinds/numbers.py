@@ -10,14 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
-from pyiron_storage.records.columns.outlines import Outline
+from pyiron_storage.records.columns.outlines import Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import NATIVE_BYTES, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array, plain_elements, read_dtype
 from pyiron_storage.records.rules.values import PLAIN
-from pyiron_storage.records.walking import Walk
 
 
 class ConstantColumn(ColumnKind):

@@ -12,16 +12,15 @@ from typing import Any, Final, NamedTuple
 from pyiron_storage.records.columns.column import Prepared, column_kind, decode_column, encode_columns
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_holders, exhaust
-from pyiron_storage.records.columns.outlines import Outline, fields
+from pyiron_storage.records.columns.outlines import Outline, Walk, fields
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import LEAST, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.navigate import NodeInfo
+from pyiron_storage.records.navigate import NodeInfo, container_info
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.instances import is_row_class
 from pyiron_storage.records.rules.objects import set_state, type_number
 from pyiron_storage.records.rules.values import is_text
-from pyiron_storage.records.walking import Walk, container_info
 
 MOST_IN_DISPLAY: Final = 100
 

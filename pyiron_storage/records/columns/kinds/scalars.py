@@ -9,14 +9,13 @@ import numpy as np
 
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
-from pyiron_storage.records.columns.outlines import Outline
+from pyiron_storage.records.columns.outlines import Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.arrays import Array, ScalarRule, dtype_node, read_dtype, scalar_node
 from pyiron_storage.records.rules.values import complex_node
-from pyiron_storage.records.walking import Walk
 
 _KINDS: Final = "biufcmM"
 """Of which the bytes are all there is: no text that may end in NUL, nothing that others may change."""

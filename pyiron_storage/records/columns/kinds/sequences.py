@@ -21,12 +21,12 @@ from pyiron_storage.records.columns.column import (
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind
 from pyiron_storage.records.columns.kinds.rows import decode_rows
-from pyiron_storage.records.columns.outlines import Alike, Lists, Outline, fields, lists_of_one_length
+from pyiron_storage.records.columns.outlines import Alike, Lists, Outline, Walk, fields, lists_of_one_length
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record, dump
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.navigate import container_info
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.walking import Walk, container_info
 
 LONGEST_RECORD: Final = 32
 """Longer rows are no records with a meaning for each position."""

@@ -12,7 +12,7 @@ import numpy as np
 from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, expanded, prepare_column
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_holders
 from pyiron_storage.records.columns.kinds.numbers import constant
-from pyiron_storage.records.columns.outlines import Alike, Chosen, Outline
+from pyiron_storage.records.columns.outlines import Alike, Chosen, Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -21,7 +21,6 @@ from pyiron_storage.records.rules.instances import INSTANCES, TABLE
 from pyiron_storage.records.rules.standard import EnumRule
 from pyiron_storage.records.rules.values import PLAIN
 from pyiron_storage.records.tables import look_for_tables
-from pyiron_storage.records.walking import Walk
 
 
 class RowColumn(ColumnKind):

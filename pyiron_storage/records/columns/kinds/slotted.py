@@ -16,14 +16,13 @@ from pyiron_storage.records.columns.column import decode_column, encode_columns,
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, exhaust
 from pyiron_storage.records.columns.kinds.reductions import FrozenAndSlotted, NewColumn
 from pyiron_storage.records.columns.kinds.rows import DictColumn, InstanceColumn, Rows
-from pyiron_storage.records.columns.outlines import Outline, fields
+from pyiron_storage.records.columns.outlines import Outline, Walk, fields
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.objects import is_plain, slot_names, type_number
-from pyiron_storage.records.walking import Walk
 
 
 class Slotted(NamedTuple):

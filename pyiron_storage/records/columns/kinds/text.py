@@ -12,13 +12,13 @@ from pyiron_storage.records.columns.column import decode_lengths, encode_lengths
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, constant, stored_bytes
 from pyiron_storage.records.columns.kinds.shared import encode_repeated_texts
-from pyiron_storage.records.columns.outlines import Alike, Outline
+from pyiron_storage.records.columns.outlines import Alike, Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.navigate import text_info
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array
-from pyiron_storage.records.walking import Walk, text_info
 
 LONGEST_CONSTANT: Final = 200
 
