@@ -18,6 +18,7 @@ from pyiron_storage.native_array import Array, Box, NativeArray
 from pyiron_storage.paths import escape
 from pyiron_storage.records.document import Node, dump
 from pyiron_storage.records.navigate import parts_of
+from pyiron_storage.records.pause import garbage_collection_paused
 from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rules.arrays import plain_elements
 from pyiron_storage.records.views import View
@@ -130,7 +131,8 @@ def diff(
         new = stack.enter_context(
             _looking(second, path if second_path is None else second_path, second_backend, options)
         )
-        return list(Comparison().changes(old, new))
+        with garbage_collection_paused():
+            return list(Comparison().changes(old, new))
 
 
 def _looking(
