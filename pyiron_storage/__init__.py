@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage import errors
 from pyiron_storage.api import delete, load, open_storage, save
+from pyiron_storage.approval import trust
 from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.backends.hdf5 import HDF5Storage
 from pyiron_storage.backends.json_directory import JSONStorage
@@ -35,9 +36,12 @@ from pyiron_storage.errors import (
     FormatVersionError,
     InterruptedCommitError,
     InvalidNameError,
+    InvalidTrustError,
+    KeyFileError,
     LocksUnsupportedError,
     LockTimeoutError,
     MissingPackageError,
+    NoKeyWarning,
     NoObjectError,
     NotAContainerError,
     NotAnArrayError,
@@ -57,6 +61,7 @@ from pyiron_storage.errors import (
     UnknownBackendError,
     UnknownCompressionError,
     UnsupportedOperationError,
+    UntrustedError,
     ViewAttributeError,
     ViewError,
 )
@@ -65,6 +70,7 @@ from pyiron_storage.ready_made import HasHDFAdapaterMixin, ListStorable, PickleS
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.view_kinds import DictView, ListView, ObjectView, SetView, TupleView
 from pyiron_storage.records.views import View
+from pyiron_storage.records.wants import Want
 from pyiron_storage.storable import Storable
 from pyiron_storage.storage import GenericStorage
 
@@ -114,14 +120,17 @@ __all__ = [
     "HasHDFAdapaterMixin",
     "InterruptedCommitError",
     "InvalidNameError",
+    "InvalidTrustError",
     "JSONFileStorage",
     "JSONStorage",
+    "KeyFileError",
     "ListStorable",
     "ListView",
     "LockTimeoutError",
     "LocksUnsupportedError",
     "MemoryStorage",
     "MissingPackageError",
+    "NoKeyWarning",
     "NoObjectError",
     "NodeInfo",
     "NotAContainerError",
@@ -148,9 +157,11 @@ __all__ = [
     "UnknownBackendError",
     "UnknownCompressionError",
     "UnsupportedOperationError",
+    "UntrustedError",
     "View",
     "ViewAttributeError",
     "ViewError",
+    "Want",
     "backends",
     "browse",
     "copy",
@@ -161,4 +172,5 @@ __all__ = [
     "load",
     "open_storage",
     "save",
+    "trust",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from pyiron_storage.backends.registry import OBJECT, Backend, backends
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.storage import GenericStorage
+from pyiron_storage.trusting.admission import Trust
 
 
 def save(
@@ -90,6 +91,7 @@ def load(
     backend: str | Backend | None = None,
     mmap: bool = False,
     verify: bool = False,
+    trust: Trust = None,
     locking: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
@@ -112,6 +114,11 @@ def load(
     verify : bool
         Whether arrays of more than 64 kB are compared with their checksums too; smaller ones
         and all else always are. `check` does so for a whole file.
+    trust : "data", "all" or list of str, optional
+        What may run: ``"data"`` nothing, so that plain values, arrays, dates, tables and
+        their like load; names of packages, which admit their classes, and full names of
+        classes and functions; ``"all"`` anything. By default, all that is signed by a
+        key of this user, and else what the configuration admits; `docs/trust.md` says more.
     locking : bool
         Whether commits of other processes are kept out meanwhile; False for file
         systems without locks.
@@ -131,6 +138,9 @@ def load(
         If there is nothing at the path; the message lists what is.
     DamagedRecordError
         If what is read is not as it was written.
+    UntrustedError
+        If the object needs classes, functions or code that are not admitted; it lists
+        them, and nothing was run.
     CannotImportError
         If a class or function that the object needs cannot be imported.
 
@@ -144,7 +154,7 @@ def load(
     [{'name': 'a'}, {'name': 'b'}]
     """
     return backends.find(backend, filename).load(
-        filename, path, mmap=mmap, verify=verify, locking=locking, timeout=timeout
+        filename, path, mmap=mmap, verify=verify, trust=trust, locking=locking, timeout=timeout
     )
 
 
@@ -207,8 +217,8 @@ def open_storage(
         The back-end where the suffix does not say it.
     **options
         Defaults for what is saved and loaded through the handle, with the meaning that
-        they have in `save`: ``cloudpickle_fallback``, ``compression``, ``durability`` (here
-        by default ``"process"``), ``locking`` and ``timeout``. The handles of one process on
+        they have in `save` and `load`: ``cloudpickle_fallback``, ``compression``, ``durability``
+        (here by default ``"process"``), ``trust``, ``locking`` and ``timeout``. The handles of one process on
         one file share its locks; the first of them says whether there are any.
 
     Returns

@@ -18,7 +18,7 @@ from pyiron_storage.backends.registry import Backend, backends, in_object
 from pyiron_storage.errors import StorageExistsError, UnsupportedOperationError
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import Array, Box, NativeArray
-from pyiron_storage.paths import METADATA, Name, check_name, escape, join, split
+from pyiron_storage.paths import METADATA, SIGNATURE, Name, check_name, escape, join, split
 from pyiron_storage.records.views import View
 from pyiron_storage.storage import GenericStorage
 
@@ -195,7 +195,7 @@ class Copy:
             self._node(source, name, target, to)
             return
         group = source[name]
-        if group._is_foreign:
+        if group._is_foreign or (group._session.in_memory and group._has_record()):
             target[escape(str(to))] = source._child(str(name))
         elif group._has_record():
             self._record(group, target.create_group(to))
@@ -249,9 +249,9 @@ class Copy:
 
 
 def _names(group: GenericStorage) -> list[str]:
-    """All names in a group, that of its metadata among them."""
-    has_metadata = group._has_node(METADATA) or group._has_group(METADATA)
-    return [*([METADATA] if has_metadata else []), *group.list_nodes(), *group.list_groups()]
+    """All names in a group, those of its metadata and its signature among them."""
+    reserved = [name for name in (METADATA, SIGNATURE) if group._has_node(name) or group._has_group(name)]
+    return [*reserved, *group.list_nodes(), *group.list_groups()]
 
 
 def _array_bytes(group: GenericStorage, name: Name | None = None) -> int:

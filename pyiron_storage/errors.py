@@ -8,6 +8,9 @@ found, what was expected, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 __all__ = [
     "ArrayIndexError",
     "ArrayShapeError",
@@ -17,9 +20,12 @@ __all__ = [
     "FormatVersionError",
     "InterruptedCommitError",
     "InvalidNameError",
+    "InvalidTrustError",
+    "KeyFileError",
     "LockTimeoutError",
     "LocksUnsupportedError",
     "MissingPackageError",
+    "NoKeyWarning",
     "NoObjectError",
     "NotAContainerError",
     "NotAnArrayError",
@@ -39,6 +45,7 @@ __all__ = [
     "UnknownBackendError",
     "UnknownCompressionError",
     "UnsupportedOperationError",
+    "UntrustedError",
     "ViewAttributeError",
     "ViewError",
 ]
@@ -166,12 +173,51 @@ class CannotImportError(StorageError, ImportError):
     """A class or function that an object needs cannot be imported."""
 
 
+class UntrustedError(StorageError, PermissionError):
+    """What is to be loaded names classes, functions or code that nobody has said may run.
+
+    Attributes
+    ----------
+    wants : list of Want
+        Each of them, with the path of what needs it.
+
+    Examples
+    --------
+    >>> import collections, pathlib, pyiron_storage as ps
+    >>> ps.save({"x": 1, "path": pathlib.PurePath("a")}, "plain.h5")
+    >>> ps.load("plain.h5", trust="data")["x"]
+    1
+    >>> ps.save([collections.UserDict(), 3], "class.h5")
+    >>> try:
+    ...     ps.load("class.h5", trust="data")
+    ... except ps.UntrustedError as error:
+    ...     print(error.wants[0])
+    object/0: collections.UserDict
+    """
+
+    def __init__(self, message: str = "", wants: Iterable[Any] = ()) -> None:
+        super().__init__(message)
+        self.wants = list(wants)
+
+
+class InvalidTrustError(StorageError, ValueError):
+    """`trust=`, or the names in the configuration, are none that can be admitted."""
+
+
+class KeyFileError(StorageError, OSError):
+    """The file of a signing key cannot be read or made, is open to others, or holds no key."""
+
+
 class RestoreError(StorageError, ValueError):
     """A `Storable` could not be restored; the cause is chained."""
 
 
 class StorageWarning(UserWarning):
     """Base of the warnings of pyiron_storage."""
+
+
+class NoKeyWarning(StorageWarning):
+    """There is no place for a signing key: what this process signs, another one does not know."""
 
 
 class SourceChangedWarning(StorageWarning):

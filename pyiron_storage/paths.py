@@ -30,6 +30,8 @@ RESERVED: Final = (
     "~setter",
 )
 METADATA: Final = "~metadata"
+SIGNATURE: Final = "~signature"
+"""The node with the signature of an object that stored itself into a group by hand."""
 
 
 class OtherKey(str):
@@ -144,8 +146,8 @@ def check_name(name: str) -> str:
         raise InvalidNameError(
             f"{name!r} cannot name a group or node: a name is text, not empty, not '.' or '..', and without NUL."
         )
-    if name == METADATA:
-        raise InvalidNameError(f"The name {METADATA!r} is reserved for the metadata of a group.")
+    if name in (METADATA, SIGNATURE):
+        raise InvalidNameError(f"The name {name!r} is reserved for the {name[1:]} of a group.")
     return name
 
 

@@ -18,6 +18,7 @@ from pyiron_storage.errors import LockTimeoutError, ReadOnlyError, StorageClosed
 from pyiron_storage.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
 from pyiron_storage.locks import TIMEOUT, wait_until
 from pyiron_storage.records.document import Record
+from pyiron_storage.trusting.admission import Admission, admission
 
 Location = tuple[str, ...]
 """The names that lead from the root to a group or object."""
@@ -184,6 +185,8 @@ class Session:
         Whether writing is refused.
     options
         Defaults of this storage for storing and loading, such as ``cloudpickle_fallback``.
+    in_memory
+        Whether what is stored ends with the process.
     """
 
     def __init__(
@@ -194,11 +197,14 @@ class Session:
         shared: Shared | None = None,
         read_only: bool = False,
         options: dict[str, Any] | None = None,
+        in_memory: bool = False,
     ) -> None:
+        admission((options or {}).get("trust"))  # refuses what it cannot be
         self.root = root
         self.file = file
         self.read_only = read_only
         self.options = dict(options or {})
+        self.in_memory = in_memory
         self.closed = False
         self.closing = False
         """Whether the storage is closed as soon as the transaction that is open has ended."""
@@ -210,6 +216,11 @@ class Session:
     def records(self) -> dict[Location, Record]:
         """The parsed records, by location."""
         return self.shared.records
+
+    @property
+    def admission(self) -> Admission:
+        """What may be imported and called while something is loaded through this handle."""
+        return admission(self.options.get("trust"))
 
     def check_writable(self) -> None:
         """Raise where the storage was closed, or opened for reading."""

@@ -103,6 +103,7 @@ class Storable(ABC):
             storage.clear()
         self._store_type(storage)
         self._store(storage)
+        storage._sign_object()
 
     def _store_type(self, storage: GenericStorage) -> None:
         cls = type(self)

@@ -13,7 +13,7 @@ from typing import Any, Self
 from pyiron_storage.errors import NotStorableError
 from pyiron_storage.paths import Name, check_name, split
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node
+from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.navigate import is_value, parts_of, rule_of
 from pyiron_storage.records.places import Place
@@ -90,6 +90,9 @@ class StoringGroup(GenericStorage):
     def _has_record(self) -> bool:
         return False
 
+    def _sign_object(self) -> None:
+        """Nothing of its own: the record is signed."""
+
     def _write_type(self, cls: type, version: str) -> None:
         self._node.update({"type": type_number(cls, self._encoder), "version": version, "nodes": {}})
 
@@ -143,7 +146,7 @@ class RestoringGroup(_Readable):
             return self._decoder.at(place)
         if rule_of(place).kind in AS_GROUPS:
             return RestoringGroup(self._decoder, place, str(name))
-        return make_view(_Here(place, str(name)), (), place, self._decoder)
+        return make_view(_Here(place, str(name), self._decoder), (), place, self._decoder)
 
     def list_nodes(self) -> list[str]:
         return [name for name, place in parts_of(self._place).places() if is_value(place.follow())]
@@ -175,8 +178,8 @@ class RestoringStorage(_Readable):
             return found
         place = found._place()
         if rule_of(place).kind in AS_GROUPS:
-            return RestoringGroup(Decoder(place.record), place, str(name))
-        return make_view(found._source, (), place, Decoder(place.record))
+            return RestoringGroup(found._source.decoder(place.record), place, str(name))
+        return make_view(found._source, (), place, found._source.decoder(place.record))
 
     def list_nodes(self) -> list[str]:
         return self._group.list_nodes()
@@ -191,10 +194,10 @@ class RestoringStorage(_Readable):
 class _Here:
     """Gives a view of a part of a record that is being restored its record."""
 
-    def __init__(self, place: Place, name: str) -> None:
+    def __init__(self, place: Place, name: str, decoder: Decoder) -> None:
         self.file = place.record.place
         self.path: tuple[str, ...] = (name,)
-        self._place = place
+        self._place, self._decoder = place, decoder
 
     def place(self) -> Place:
         return self._place
@@ -207,3 +210,6 @@ class _Here:
 
     def encoder_options(self) -> dict[str, Any]:
         return {}
+
+    def decoder(self, record: Record, *, mmap: bool = False) -> Decoder:
+        return self._decoder

@@ -28,13 +28,13 @@ from pyiron_storage.errors import (
     TransactionError,
     UnsupportedOperationError,
 )
+from pyiron_storage.group_signature import copy_signature, is_signed, sign
 from pyiron_storage.native_array import NativeArray, WholeArray
-from pyiron_storage.paths import METADATA, Name, check_name, escape, join, not_found, split
+from pyiron_storage.paths import METADATA, SIGNATURE, Name, check_name, escape, join, not_found, split
 from pyiron_storage.records.array_part import RecordArray
-from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import MAGIC, Record
+from pyiron_storage.records.document import MAGIC, ROOT, Record
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.names import import_type
+from pyiron_storage.records.gate import Gate
 from pyiron_storage.records.navigate import NodeInfo, info
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import qualified_name
@@ -82,7 +82,7 @@ def _own_lists(native: Callable[..., list[str]]) -> Callable[..., list[str]]:
     def method(self: GenericStorage) -> list[str]:
         with self._session.access:
             try:
-                return [name for name in native(self) if name != METADATA]
+                return [name for name in native(self) if name not in (METADATA, SIGNATURE)]
             except KeyError:
                 raise self._gone() from None
 
@@ -258,9 +258,19 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         """Store what `save` is given: in place of what is at a path, and of nothing else."""
         self[path] = value
 
-    def _start(self, file: str, *, shared: Shared | None = None, read_only: bool = False, **options: Any) -> None:
+    def _start(
+        self,
+        file: str,
+        *,
+        shared: Shared | None = None,
+        read_only: bool = False,
+        in_memory: bool = False,
+        **options: Any,
+    ) -> None:
         """Say, in the constructor of a root, which file it is and what was asked for."""
-        self._own_session = Session(self, file, shared=shared, read_only=read_only, options=options)
+        self._own_session = Session(
+            self, file, shared=shared, read_only=read_only, options=options, in_memory=in_memory
+        )
 
     def _begin_anew(self, clear: Callable[[], None]) -> None:
         """Let `clear` empty the storage, as a transaction."""
@@ -327,7 +337,9 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
             is_array = group._info(Name(rest[0])).kind == "array"
             return group._open_array(Name(rest[0])).map() if is_array else group._child(rest[0])
         stored = group._stored_object(rest)
-        return self.load(join(parts)) if stored is None else Decoder(stored.record(), mmap=True).at(stored.place())
+        if stored is None:
+            return self.load(join(parts))
+        return stored.decoder(stored.record(), mmap=True).at(stored.place())
 
     def array(self, path: str) -> ArrayHandle:
         """Return a handle on the array at a path, to read and change it in part.
@@ -404,10 +416,16 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
                 f"{self._session.file}: {self.path or 'the top level'} is a plain group; no object was stored in it. "
                 "Load what is in it by name."
             ) from None
-        place = Record()
-        place.place = f"{self._session.file}: {self.path}"
-        cls = import_type(place, {"name": f"{module}:{name}"})
-        return cls.restore(self, version)
+        return self._type_of(f"{module}:{name}").restore(self, version)
+
+    def _type_of(self, name: str) -> Any:
+        """The class that stored itself into this group, where it may be imported."""
+        record = Record()
+        record.place, record.path = f"{self._session.file}: {self.path}", self.path
+        record.signing.trusted = is_signed(self)
+        entry = {"name": name}
+        record.replace(ROOT, {"$": "storable", "type": record.type_number(entry)})
+        return Gate(record, self._session.admission).find(entry, called=True)
 
     @one_access
     def _get_path(self, path: str) -> Any:
@@ -473,6 +491,11 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         """Note the class of the `Storable` that stores itself into this group, as tinybase does."""
         self["NAME"], self["MODULE"], self["VERSION"] = cls.__qualname__, cls.__module__, version
 
+    def _sign_object(self) -> None:
+        """Sign what a `Storable` stored into this group, so that it can be restored without a question."""
+        with self._session.transaction():
+            sign(self)
+
     # -- writing -------------------------------------------------------------------
 
     def __setitem__(self, path: str, value: Any) -> None:
@@ -510,6 +533,7 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
             group = self.create_group(path)
             for name, value in items:
                 group[escape(name)] = value
+            copy_signature(source, group)
 
     def _existing(self, parts: list[str]) -> tuple[GenericStorage | View, list[str]]:
         """How far a path leads before its last part: the last group or view, and what is left of the path."""
@@ -535,6 +559,8 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         return value if is_native and not looks_like_a_record else self._encode(path, value)
 
     def _encode(self, path: str, value: Any) -> Record:
+        if isinstance(value, View) and (whole := value._whole_record()) is not None:
+            return whole.copy()
         record = Record()
         where = "/".join(filter(None, [self.path, path]))
         Encoder(record, where, **encoder_options(self._session)).root(value)

@@ -7,7 +7,7 @@ The record is a group of its own; `GroupStore` reads and writes it there, and
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -48,6 +48,10 @@ class Group(Protocol):
 def encoder_options(session: Session) -> dict[str, Any]:
     """The options of a storage that concern the making of records."""
     return {key: session.options[key] for key in ("cloudpickle_fallback",) if key in session.options}
+
+
+SIGNATURE: Final = Name("signature")
+"""The node of the signature of a record."""
 
 
 class StoredObject:
@@ -94,6 +98,10 @@ class StoredObject:
     def encoder_options(self) -> dict[str, Any]:
         return encoder_options(self._group._session)
 
+    def decoder(self, record: Record, *, mmap: bool = False) -> Decoder:
+        """What restores parts of the record, as far as the handle admits what they name."""
+        return Decoder(record, mmap=mmap, admission=self._group._session.admission)
+
     def item(self) -> Any:
         """The stored object as an item: a value, or a live view."""
         place = self.place()
@@ -110,12 +118,23 @@ class GroupStore:
     def __init__(self, group: Group, file: str) -> None:
         self._group = group
         self.place = f"{file}: {group.path}"
+        self.path = group.path
+        self.in_memory = group._session.in_memory
 
     def read_text(self) -> bytes:
         return self._group._read_text(Name("record"))
 
     def write_text(self, text: bytes) -> None:
         self._group._write_text(Name("record"), text)
+
+    def read_signature(self) -> bytes | None:
+        return self._group._read_text(SIGNATURE) if self._group._has_node(SIGNATURE) else None
+
+    def write_signature(self, signature: bytes | None) -> None:
+        if signature is not None:
+            self._group._set(SIGNATURE, signature.decode())
+        elif self._group._has_node(SIGNATURE):
+            del self._group[SIGNATURE]
 
     def read_buffers(self) -> Array:
         try:

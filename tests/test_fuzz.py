@@ -1,6 +1,7 @@
 """Random graphs of objects, stored and loaded in a second process, against what pickle gives: values and identity."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -29,7 +30,7 @@ class SecondProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=here.parent,
-            env={"PYTHONPATH": f"{here.parent}:{here}", "PATH": ""},
+            env={"PYTHONPATH": f"{here.parent}:{here}", "PATH": "", "XDG_CONFIG_HOME": os.environ["XDG_CONFIG_HOME"]},
         )
 
     def difference(self, thing, suffix):

@@ -43,6 +43,7 @@ from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage, one_access
+from pyiron_storage.trusting.admission import Trust
 
 Array = np.ndarray[Any, Any]
 LISTED: Final = 1000
@@ -65,7 +66,7 @@ class HDF5Storage(GenericStorage):
         How arrays and documents are compressed: ``"gzip"``, ``"lzf"``, or with the extra
         ``hdf5plugin`` ``"zstd"``, ``"blosc"``, ``"blosc2"``, ``"lz4"``, ``"bzip2"``,
         ``"bitshuffle"``; a level behind it, as in ``("gzip", 9)``.
-    durability, locking, timeout
+    durability, locking, timeout, trust
         As for `open_storage`.
 
     Examples
@@ -89,6 +90,7 @@ class HDF5Storage(GenericStorage):
         durability: str = "process",
         locking: bool = True,
         timeout: float = TIMEOUT,
+        trust: Trust = None,
     ) -> None:
         compression = checked_compression(compression, COMPRESSIONS, "hdf5")
         path = checked_path(filename, mode, is_kind=is_hdf5, kind="an HDF5 file")
@@ -105,6 +107,7 @@ class HDF5Storage(GenericStorage):
             durability=durability,
             locking=locking,
             timeout=timeout,
+            trust=trust,
         )
         if begins_anew(mode):
             self._begin_anew(self._file.clear)
@@ -282,7 +285,9 @@ class HDF5Storage(GenericStorage):
     @one_access
     def to_object(self) -> Any:
         ready_made = ready_made_kind(self)
-        return super().to_object() if ready_made is None else ready_made.restore(self, self[Name("VERSION")])
+        if ready_made is None:
+            return super().to_object()
+        return self._type_of(f"{ready_made.__module__}:{ready_made.__qualname__}").restore(self, self[Name("VERSION")])
 
     def _save(self, path: str, value: Any) -> None:
         """Store a value; in a new file where the old one holds nothing else: it needs no journal and has no gaps."""

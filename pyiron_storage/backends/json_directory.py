@@ -28,6 +28,7 @@ from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
+from pyiron_storage.trusting.admission import Trust
 
 
 class JSONStorage(GenericStorage):
@@ -45,7 +46,7 @@ class JSONStorage(GenericStorage):
         How the files of arrays, records and long values are compressed: ``"gzip"`` (or
         ``"zlib"``, which is the same), or with the extra ``zstandard`` ``"zstd"``; a level
         behind it, as in ``("zstd", 19)``.
-    durability, locking, timeout
+    durability, locking, timeout, trust
         As for `open_storage`.
 
     Examples
@@ -69,6 +70,7 @@ class JSONStorage(GenericStorage):
         durability: str = "process",
         locking: bool = True,
         timeout: float = TIMEOUT,
+        trust: Trust = None,
     ) -> None:
         compression = checked_compression(compression, COMPRESSIONS, "json")
         path = checked_path(filename, mode, is_kind=is_json_directory, kind="a directory with a group.json")
@@ -84,6 +86,7 @@ class JSONStorage(GenericStorage):
             durability=durability,
             locking=locking,
             timeout=timeout,
+            trust=trust,
         )
         if begins_anew(mode):
             self._begin_anew(self._tree.clear)

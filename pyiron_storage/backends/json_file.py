@@ -29,6 +29,7 @@ from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.paths import escape
 from pyiron_storage.records.document import MAGIC
 from pyiron_storage.replacing import replace_file
+from pyiron_storage.trusting.admission import Trust
 
 FORMAT: Final = 1
 
@@ -44,7 +45,7 @@ class JSONFileStorage(MemoryStorage):
         As for `open_storage`.
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
-    durability, locking, timeout
+    durability, locking, timeout, trust
         As for `open_storage`.
 
     Examples
@@ -64,6 +65,7 @@ class JSONFileStorage(MemoryStorage):
         durability: str = "process",
         locking: bool = True,
         timeout: float = TIMEOUT,
+        trust: Trust = None,
     ) -> None:
         path = checked_path(filename, mode, is_kind=lambda path: path.is_file(), kind="a file")
         self._durable = is_durable(durability)
@@ -77,6 +79,7 @@ class JSONFileStorage(MemoryStorage):
             durability=durability,
             locking=locking,
             timeout=timeout,
+            trust=trust,
         )
         if begins_anew(mode):
             self._begin_anew(self._shared.clear)

@@ -16,6 +16,7 @@ from pyiron_storage.interrupts import never_interrupted
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.session import Location
 from pyiron_storage.storage import GenericStorage
+from pyiron_storage.trusting.admission import Trust
 
 Tree = dict[str, Any]
 """Name -> value, or a `Tree` for a group."""
@@ -28,6 +29,8 @@ class MemoryStorage(GenericStorage):
     ----------
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes, or refused.
+    trust
+        As for `open_storage`.
 
     Examples
     --------
@@ -38,9 +41,9 @@ class MemoryStorage(GenericStorage):
     (2, 3)
     """
 
-    def __init__(self, *, cloudpickle_fallback: bool = True) -> None:
+    def __init__(self, *, cloudpickle_fallback: bool = True, trust: Trust = None) -> None:
         self._become(SharedTree({}), ())
-        self._start("memory", cloudpickle_fallback=cloudpickle_fallback)
+        self._start("memory", in_memory=True, cloudpickle_fallback=cloudpickle_fallback, trust=trust)
 
     def _become(self, shared: SharedTree, names: Location) -> MemoryStorage:
         self._shared, self._names = shared, names

@@ -1,12 +1,11 @@
 """The one-object back-ends ``pickle`` and ``cloudpickle``: the plain format, one file for one object.
 
-`pickle.load` reads what they write.  There is nothing to browse in such a file:
-groups and parts are refused.
+`pickle.load` reads what they write; behind the pickle stands a signature.  There is
+nothing to browse in such a file: groups and parts are refused.
 """
 
 from __future__ import annotations
 
-import io
 import pickle
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ from typing import Any
 
 from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.backends.opening import checked_path, is_durable, read_only
+from pyiron_storage.backends.pickle_signature import loads, opened, wants_of, with_signature
 from pyiron_storage.errors import (
     CannotImportError,
     DamagedRecordError,
@@ -25,8 +25,10 @@ from pyiron_storage.errors import (
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
+from pyiron_storage.records.wants import Want
 from pyiron_storage.replacing import replace_file
 from pyiron_storage.storage import GenericStorage
+from pyiron_storage.trusting.admission import Trust
 
 NODE = "object"
 """The one name under which an object stands in such a file."""
@@ -43,7 +45,7 @@ class PickleStorage(GenericStorage):
         As for `open_storage`.
     cloudpickle_fallback : bool
         Whether `cloudpickle` makes the file where `pickle` alone cannot.
-    durability, locking, timeout
+    durability, locking, timeout, trust
         As for `open_storage`; there is nothing to lock in a file that is replaced as a whole.
 
     Examples
@@ -66,6 +68,7 @@ class PickleStorage(GenericStorage):
         durability: str = "process",
         locking: bool = True,
         timeout: float = TIMEOUT,
+        trust: Trust = None,
     ) -> None:
         self._path = checked_path(filename, mode, is_kind=is_pickle, kind="a pickle file")
         self._durable = is_durable(durability)
@@ -78,6 +81,7 @@ class PickleStorage(GenericStorage):
             durability=durability,
             locking=locking,
             timeout=timeout,
+            trust=trust,
         )
         if mode == "w":
             self._begin_anew(self._empty)
@@ -90,8 +94,10 @@ class PickleStorage(GenericStorage):
         if name not in self.list_nodes():
             raise KeyError(name)
         try:
-            with io.BytesIO(self._pending) if self._pending is not None else self._path.open("rb") as file:
-                return pickle.load(file)
+            if self._pending is not None:
+                return loads(self._pending, self._session.admission, str(self._path), trusted=True)
+            data, trusted = opened(self._path.read_bytes())
+            return loads(data, self._session.admission, str(self._path), trusted=trusted)
         except (ImportError, AttributeError) as error:
             raise CannotImportError(
                 f"{self._path}: the pickle needs what cannot be imported: {error}. Install the package that has it."
@@ -164,7 +170,7 @@ class PickleStorage(GenericStorage):
 
     def _commit(self) -> None:
         if self._pending is not None:
-            data = self._pending
+            data = with_signature(self._pending)
             replace_file(self._path, lambda file: file.write(data), durable=self._durable)
         elif self._emptied:
             self._path.unlink(missing_ok=True)
@@ -172,6 +178,18 @@ class PickleStorage(GenericStorage):
 
     def _rollback(self) -> None:
         self._pending, self._emptied = None, False
+
+    def _wants(self) -> list[Want]:
+        """What the pickle names."""
+        return wants_of(self._data()) if self.list_nodes() else []
+
+    def _data(self) -> bytes:
+        """The pickle itself, without its signature."""
+        return self._pending if self._pending is not None else opened(self._path.read_bytes())[0]
+
+    def _approve(self) -> None:
+        """Sign the pickle as it is."""
+        self._pending = self._data()
 
     def _reopening(self) -> Any:
         return type(self), (str(self._path.absolute()), "r" if self._session.read_only else "a"), self._session.options

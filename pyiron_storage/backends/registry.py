@@ -22,6 +22,7 @@ from pyiron_storage.backends.opening import is_open
 from pyiron_storage.compression import checked_compression
 from pyiron_storage.errors import StorageInUseError, UnknownBackendError, UnsupportedOperationError
 from pyiron_storage.paths import join, split
+from pyiron_storage.trusting.admission import admission
 
 if TYPE_CHECKING:
     from pyiron_storage.storage import GenericStorage
@@ -76,7 +77,11 @@ class Backend:
         compression = options.pop("compression", None)
         if compression is not None:
             options["compression"] = checked_compression(compression, self.storage_class.compressions, self.name)
-        return self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
+        trust = options.pop("trust", None)
+        admission(trust)  # refuses what it cannot be
+        storage = self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
+        storage._session.options["trust"] = trust
+        return storage
 
     def dump(self, obj: Any, filename: Any, path: str = OBJECT, *, durability: str = "power", **options: Any) -> None:
         """Save an object with this back-end; see `save` for the keywords."""

@@ -19,11 +19,12 @@ from typing import Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
-from pyiron_storage.records.names import import_type
+from pyiron_storage.records.gate import Gate
 from pyiron_storage.records.pause import garbage_collection_paused
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.structure import is_parts, slots
+from pyiron_storage.trusting.admission import DATA, Admission
 
 _CONTAINERS: Final = frozenset([list, dict])
 
@@ -37,18 +38,21 @@ class Decoder:
         What was stored.
     mmap
         Whether big arrays are to be memory maps where that is possible.
+    admission
+        Which classes and functions may be imported and called.
     """
 
-    def __init__(self, record: Record, *, mmap: bool = False) -> None:
+    def __init__(self, record: Record, *, mmap: bool = False, admission: Admission = DATA) -> None:
         self.record = record
         self.mmap = mmap
+        self.gate = Gate(record, admission)
         self._memo: dict[int, Any] = {}
         self._begun: set[int] = set()
         self._nesting = 0
         self._part_line = 0
         self._parts: dict[int, Any] = {}
         self._kept: list[Node] = []
-        self._types: dict[int, Any] = {}
+        self._types: dict[tuple[int, bool], Any] = {}
 
     def root(self) -> Any:
         """Return the whole object."""
@@ -98,8 +102,15 @@ class Decoder:
         return self._by_rule(name, node)
 
     def at(self, place: Place) -> Any:
-        """Return the object at a place, followed: that of a whole line, or of a node inside one."""
-        with garbage_collection_paused():
+        """Return the object at a place, followed: that of a whole line, or of a node inside one.
+
+        Raises
+        ------
+        UntrustedError
+            If it names what is not admitted; nothing was run then.
+        """
+        self.gate.check(place)
+        with garbage_collection_paused(), self.gate:
             if place.container is self.record.nodes:
                 if place.line == ROOT:
                     self.record.expect_all()
@@ -160,11 +171,12 @@ class Decoder:
             )
         return entries
 
-    def type(self, number: Any) -> Any:
-        """Return the class or function with this number in the header."""
-        if number not in self._types:
-            self._types[number] = import_type(self.record, self.record.type_entry(number))
-        return self._types[number]
+    def type(self, number: Any, *, called: bool = True) -> Any:
+        """Return the class or function with this number in the header; `called` where it is more than a value."""
+        known = number, called
+        if known not in self._types:
+            self._types[known] = self.gate.find(self.record.type_entry(number), called=called)
+        return self._types[known]
 
     # -- lines ---------------------------------------------------------------
 

@@ -17,6 +17,8 @@ import orjson
 
 from pyiron_storage.errors import DamagedRecordError, FormatVersionError
 from pyiron_storage.native_array import Box, NativeArray
+from pyiron_storage.records.signing import SignedArray, Signing, around
+from pyiron_storage.trusting.admission import is_harmless
 
 Node = Any
 """A JSON value of the document: None, bool, int, float, str, list or dict."""
@@ -52,6 +54,10 @@ class RecordStore(Protocol):
 
     place: str
     """File and path, for messages."""
+    path: str
+    """The path in the storage."""
+    in_memory: bool
+    """Whether what lies there ends with the process."""
 
     def read_text(self) -> bytes: ...
     def write_text(self, text: bytes) -> None: ...
@@ -63,6 +69,8 @@ class RecordStore(Protocol):
     def write_array(self, name: str, array: np.ndarray[Any, Any]) -> None: ...
     def delete_array(self, name: str) -> None: ...
     def list_arrays(self) -> list[str]: ...
+    def read_signature(self) -> bytes | None: ...
+    def write_signature(self, signature: bytes | None) -> None: ...
 
 
 def reference(line: int) -> Node:
@@ -84,9 +92,14 @@ class Record:
         Where the record lies; None for one that is being made.
     """
 
+    grows = False
+    """Whether it may name more classes and functions than its header lists so far."""
+
     def __init__(self, store: RecordStore | None = None) -> None:
         self.store = store
         self.place = store.place if store else "the new object"
+        self.path = store.path if store else ""
+        self.signing = Signing(self)
         self.new_arrays: dict[str, np.ndarray[Any, Any]] = {}
         self.nodes: dict[int, Node] = {}
         """The nodes that were parsed and kept, by line."""
@@ -135,6 +148,7 @@ class Record:
         if len(self._lines) < ROOT:
             raise DamagedRecordError(f"{self.place}: the record has a header and no root.")
         self._free = [number for number, line in enumerate(self._lines, 1) if not line]
+        self.signing.open(text)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -208,7 +222,8 @@ class Record:
     @property
     def changed(self) -> bool:
         """Whether anything must be written."""
-        return self._text_changed or self._garbage or self._buffers_changed or bool(self.new_arrays)
+        written = self._text_changed or self._garbage or self._buffers_changed or bool(self.new_arrays)
+        return written or self.signing.changed
 
     # -- header --------------------------------------------------------------
 
@@ -236,11 +251,18 @@ class Record:
         entry: dict[str, Any] = types[number]
         return entry
 
+    @property
+    def names_code(self) -> bool:
+        """Whether a class, function or code is named that is not known to be harmless."""
+        return not all(map(is_harmless, self.header["types"]))
+
     # -- bytes and arrays ------------------------------------------------------
 
     def add_bytes(self, data: bytes | memoryview) -> list[int]:
         """Append bytes to the buffers, aligned; return their offset and length in bytes."""
         buffers = self._writable_buffers()
+        if self.signing.seal is not None:
+            self.signing.touch(len(buffers), len(buffers) + 1, self._read_bytes)
         buffers.extend(bytes(-len(buffers) % BUFFER_ALIGNMENT))
         place = [len(buffers), len(data)]
         buffers.extend(data)
@@ -281,7 +303,20 @@ class Record:
         if self._buffers is None:
             assert self.store is not None
             self._buffers = self.store.read_buffers().reshape(-1).view(np.uint8).data
+            self.signing.check_size(len(self._buffers))
         return self._buffers
+
+    def _read_bytes(self, start: int, stop: int) -> memoryview:
+        """The buffers between two bytes as they are, not verified."""
+        lying = self.store.open_buffers() if self._buffers is None and self.store is not None else None
+        if lying is None or not lying.in_parts:
+            return memoryview(self._all_bytes())[start:stop]
+        return lying.read(Box((start,), (stop - start,), (1,))).data
+
+    def _count_bytes(self) -> int:
+        """How many bytes the buffers have."""
+        lying = self.store.open_buffers() if self._buffers is None and self.store is not None else None
+        return len(self._all_bytes()) if lying is None else lying.nbytes
 
     def bytes_at(self, at: Any) -> memoryview:
         """The bytes of the buffers at ``[offset, length]``."""
@@ -292,6 +327,7 @@ class Record:
         view = memoryview(self._all_bytes())
         if type(offset) is not int or type(length) is not int or not 0 <= offset <= offset + length <= len(view):
             raise DamagedRecordError(f"{self.place}: bytes {at!r} are asked for of {len(view)} in the buffers.")
+        self.signing.check(view, offset, offset + length)
         return view[offset : offset + length]
 
     def _piece(self, offset: Any, length: Any) -> memoryview | None:
@@ -304,7 +340,13 @@ class Record:
         self._read_in_pieces += length + PIECE_COST
         if not 0 <= offset <= offset + length <= buffers.nbytes or self._read_in_pieces > buffers.nbytes // 4:
             return None
-        return buffers.read(Box((offset,), (length,), (1,))).data
+        if self.signing.seal is None:
+            return buffers.read(Box((offset,), (length,), (1,))).data
+        self.signing.check_size(buffers.nbytes)
+        start, stop = around(offset, offset + length, buffers.nbytes)
+        data = buffers.read(Box((start,), (stop - start,), (1,))).data
+        self.signing.check(data, offset, offset + length, first=start, kept=False)
+        return data[offset - start : offset - start + length]
 
     def expect_all(self) -> None:
         """Note that all of the record will be asked for, so that the buffers are best read at once."""
@@ -313,6 +355,7 @@ class Record:
     def put_bytes(self, offset: int, data: bytes | memoryview) -> None:
         """Put bytes in the place of as many others in the buffers; written at once, as part of the transaction."""
         at = slice(offset, offset + len(data))
+        self.signing.touch(offset, offset + len(data), self._read_bytes)
         buffers = self.store.open_buffers() if self.store is not None and not self._buffers_changed else None
         if buffers is not None and buffers.in_parts:
             buffers.write(Box((offset,), (len(data),), (1,)), np.frombuffer(data, np.uint8))
@@ -343,7 +386,9 @@ class Record:
             return self.new_arrays[name].copy()
         if self.store is None:
             raise DamagedRecordError(f"{self.place}: array {name!r} is missing.")
-        return self.store.read_array(name)
+        array = self.store.read_array(name)
+        self.signing.check_array(name, array)
+        return array
 
     def kept_array(self, name: str) -> np.ndarray[Any, Any]:
         """A native array of the record, read once and kept: for columns whose entries are looked at one by one."""
@@ -356,25 +401,27 @@ class Record:
     def kept_rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
         """Some rows of a native array: read by themselves, until so many were that the whole is better kept."""
         if self.store is not None and name not in self.new_arrays and name not in self._kept_arrays:
-            lying = self.store.open_array(name)
+            lying = self.open_array(name)
             whole = Box.whole((max(0, min(stop, lying.shape[0]) - start), *lying.shape[1:]))
             cost = self._rows_read.get(name, 0) + whole.size * lying.dtype.itemsize + PIECE_COST
             self._rows_read[name] = cost
             if lying.in_parts and cost <= lying.nbytes // 4:
-                return lying.read(whole._replace(starts=(start, *whole.starts[1:])))
+                read = lying.read_verified if isinstance(lying, SignedArray) else lying.read
+                return read(whole._replace(starts=(start, *whole.starts[1:])))
         return self.kept_array(name)[start:stop]
 
     def map_array(self, name: str) -> np.ndarray[Any, Any]:
         """A native array of the record as a read-only memory map where that is possible, else as `array` gives it."""
-        return self.array(name) if self.store is None or name in self.new_arrays else self.store.open_array(name).map()
+        return self.array(name) if self.store is None or name in self.new_arrays else self.open_array(name).map()
 
     def rows(self, name: str, start: int, stop: int) -> bytes:
         """The bytes of some rows of a native array."""
         if self.store is None or name in self.new_arrays:
             return self.array(name)[start:stop].tobytes()
-        lying = self.store.open_array(name)
+        lying = self.open_array(name)
         whole = Box.whole((stop - start, *lying.shape[1:]))
-        return lying.read(whole._replace(starts=(start, *whole.starts[1:]))).tobytes()
+        read = lying.read_verified if isinstance(lying, SignedArray) else lying.read
+        return read(whole._replace(starts=(start, *whole.starts[1:]))).tobytes()
 
     def open_array(self, name: str) -> NativeArray:
         """A native array of the record where it lies, to be read and changed in part."""
@@ -382,7 +429,19 @@ class Record:
         self._kept_arrays.pop(name, None)
         if name in self.new_arrays:
             self.store.write_array(name, self.new_arrays.pop(name))
-        return self.store.open_array(name)
+        return self.signing.begin_part(name, self.store.open_array(name))
+
+    def copy(self) -> Record:
+        """A record with the same content, to be written elsewhere; it keeps its signature."""
+        copied = Record()
+        copied._lines = self.text().split(b"\n")[:-1]
+        copied.nodes, copied._changed, copied._free = {}, set(), list(self._free)
+        copied._buffers = bytearray(self._all_bytes())
+        copied._buffers_changed, copied._garbage = bool(copied._buffers), self._garbage
+        names = {*self.new_arrays, *(self.store.list_arrays() if self.store is not None else ())}
+        copied.new_arrays, copied._array_names = {name: self.array(name) for name in sorted(names)}, names
+        copied.signing = self.signing.copy(copied)
+        return copied
 
     # -- writing -------------------------------------------------------------
 
@@ -400,10 +459,12 @@ class Record:
     def flush(self, store: RecordStore | None = None) -> None:
         """Write what changed to where the record lies, or all of it to a new place."""
         if store is not None:
-            self.store, self.place = store, store.place
+            self.store, self.place, self.path = store, store.place, store.path
         assert self.store is not None
         if self._garbage:
             self._collect_garbage()
+        text = self.text() if self._text_changed else None
+        self.signing.renew(text, self._count_bytes, self._read_bytes, self.new_arrays)
         for name, array in self.new_arrays.items():
             self.store.write_array(name, array)
         self.new_arrays = {}
@@ -411,9 +472,10 @@ class Record:
             self.store.write_buffers(np.frombuffer(self._writable_buffers(), np.uint8))
             self._buffers = None
             self._buffers_changed = False
-        if self._text_changed:
-            self.store.write_text(self.text())
+        if text is not None:
+            self.store.write_text(text)
             self._text_changed = False
+        self.signing.write(moved=store is not None)
 
     def _collect_garbage(self) -> None:
         """Empty the lines that cannot be reached, delete their arrays, and close up the buffers."""
@@ -452,6 +514,8 @@ class Record:
         used = sum(self._lengths(live).values())
         if len(self._all_bytes()) <= 2 * used + 64 * BUFFER_ALIGNMENT:
             return
+        self.signing.check(memoryview(self._all_bytes()), 0, len(self._all_bytes()))
+        self.signing.forget_buffers()
         old, self._buffers = memoryview(bytes(self._all_bytes())), bytearray()
         self._buffers_changed = True
         for line in live:

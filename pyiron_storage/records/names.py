@@ -6,16 +6,14 @@ be imported under its name is kept by value, as cloudpickle bytes.
 
 from __future__ import annotations
 
-import importlib
 import pickle
-import sys
 import types
-from functools import reduce
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError
 from pyiron_storage.records.code import from_value, warn_if_changed
 from pyiron_storage.records.document import Record
+from pyiron_storage.trusting.admission import Admission, import_name
 
 
 def name_of(obj: Any, qualified: str | None = None) -> str:
@@ -45,7 +43,7 @@ def importable_name(obj: Any, qualified: str | None = None) -> str | None:
             return name
     try:
         name = name_of(obj, qualified)
-        return name if not name.startswith("__main__") and resolve(name) is obj else None
+        return name if not name.startswith("__main__") and import_name(name) is obj else None
     except (ImportError, AttributeError):
         return None
 
@@ -58,18 +56,26 @@ _NAMELESS: Final = (
 """Types whose own name does not import them."""
 
 
-def resolve(name: str) -> Any:
-    """Import what a name stands for.
+def is_admitted(record: Record, entry: dict[str, Any], admission: Admission, *, called: bool) -> bool:
+    """Whether an entry of the header may be imported, and `called` where it is more than a value.
 
-    Raises
-    ------
-    ImportError, AttributeError
-        If there is no such module, or no such name in it.
+    Code that is kept by value may not, but for what stands in the running ``__main__`` under its name.
     """
-    module, _, qualified = name.partition(":")
-    if module not in sys.modules:
-        importlib.import_module(module)
-    return reduce(getattr, qualified.split("."), sys.modules[module]) if qualified else sys.modules[module]
+    name = name_in(record, entry)
+    if "code" in entry and _from_main(name) is None:
+        return admission.everything
+    try:
+        return admission.admits(name, called=called)
+    except (ImportError, AttributeError, ValueError):
+        return True  # it is admitted, and cannot be imported
+
+
+def name_in(record: Record, entry: dict[str, Any]) -> str:
+    """The name of an entry of the header."""
+    name = entry.get("name")
+    if type(name) is not str:
+        raise DamagedRecordError(f"{record.place}: the record has a type without a name: {entry!r}.")
+    return name
 
 
 def import_type(record: Record, entry: dict[str, Any]) -> Any:
@@ -78,9 +84,7 @@ def import_type(record: Record, entry: dict[str, Any]) -> Any:
     One that is kept by value gives way to one of the same name in the running
     ``__main__``.
     """
-    name = entry.get("name")
-    if type(name) is not str:
-        raise DamagedRecordError(f"{record.place}: the record has a type without a name: {entry!r}.")
+    name = name_in(record, entry)
     if "code" in entry:
         found = _from_main(name)
         if found is None:
@@ -88,7 +92,7 @@ def import_type(record: Record, entry: dict[str, Any]) -> Any:
         warn_if_changed(record, entry, found)
         return found
     try:
-        return resolve(name)
+        return import_name(name)
     except (ImportError, AttributeError, ValueError) as error:
         package = name.partition(":")[0].partition(".")[0]
         raise CannotImportError(
@@ -102,6 +106,6 @@ def _from_main(name: str) -> Any:
     if module != "__main__" or "<" in qualified:
         return None
     try:
-        return resolve(name)
+        return import_name(name)
     except AttributeError:
         return None

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from pyiron_storage.errors import NotStorableError, PathNotFoundError, ViewError
 from pyiron_storage.paths import OtherKey, ReservedPart, escape, split
-from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.navigate import rule_of
@@ -168,7 +167,7 @@ class DictView(_Keyed):
         if not isinstance(parts, (DictParts, PairParts)):
             yield from super()._entries()
             return
-        decoder = self._decoder or Decoder(self._place().record)
+        decoder = self._decoder or self._source.decoder(self._place().record)
         for key, (part, place) in zip(parts.key_places(), parts.places(), strict=True):
             yield (decoder.at(key) if _is_data(key) else part), part, place
 

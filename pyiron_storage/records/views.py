@@ -21,7 +21,7 @@ from pyiron_storage.errors import NotStorableError, PathNotFoundError, ReadOnlyE
 from pyiron_storage.paths import join, split
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node
+from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.graft import Graft
 from pyiron_storage.records.navigate import NodeInfo, find, info, is_value, parts_of, rule_of, type_name
@@ -45,6 +45,7 @@ class RecordSource(Protocol):
     def reading(self) -> AbstractContextManager[None]: ...
     def changing(self) -> AbstractContextManager[None]: ...
     def encoder_options(self) -> dict[str, Any]: ...
+    def decoder(self, record: Record, *, mmap: bool = False) -> Decoder: ...
 
 
 class View(Shown):
@@ -98,9 +99,11 @@ class View(Shown):
         ------
         CannotImportError
             If a class or function that it needs cannot be imported.
+        UntrustedError
+            If one is not admitted; see `load`.
         """
         place = self._place()
-        return (self._decoder or Decoder(place.record, mmap=mmap)).at(place)
+        return (self._decoder or self._source.decoder(place.record, mmap=mmap)).at(place)
 
     def array(self, path: str = "") -> ArrayHandle:
         """Return a handle on the array at a path below this, to read and change it in part; see `ArrayHandle`.
@@ -168,7 +171,7 @@ class View(Shown):
         """Return the object at a path below this one; the real thing, not a view. For `mmap` see `to_object`."""
         if mmap and self._decoder is None:
             place = find(self._place(), split(path), self._full_path(), self._source.file).follow()
-            return Decoder(place.record, mmap=True).at(place)
+            return self._source.decoder(place.record, mmap=True).at(place)
         found = self._item(split(path)) if path else self
         return found.to_object() if isinstance(found, View) else found
 
@@ -191,6 +194,11 @@ class View(Shown):
 
     def _full_path(self) -> tuple[str, ...]:
         return (*self._source.path, *self._path)
+
+    def _whole_record(self) -> Record | None:
+        """The record of which this shows all; None where it shows a part, or what another library wrote."""
+        place = self._source.place() if not self._path and self._decoder is None else None
+        return place.record if place is not None and not place.record.grows else None
 
     def _place(self) -> Place:
         return find(self._source.place(), self._path, self._source.path, self._source.file).follow()

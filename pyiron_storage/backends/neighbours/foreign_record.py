@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 class ForeignRecord(Record):
-    """A record whose lines are made from a file of another library; it cannot be changed.
+    """A record whose lines are made from a file of another library; it cannot be changed, and is not signed.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ class ForeignRecord(Record):
     root
         Where the source finds the whole object.
     """
+
+    grows = True
 
     def __init__(self, source: Source, root: Hashable) -> None:
         self._source = source
@@ -59,7 +61,8 @@ class ForeignRecord(Record):
         """Start, or start anew, with nothing made yet."""
         self._making = True
         super().__init__()
-        self.place = f"{self._source.file}: {self._source.path}"
+        self.place, self.path = f"{self._source.file}: {self._source.path}", self._source.path
+        self.signing.trusted = False
         self._line_of: dict[Hashable, int] = {self._root: ROOT}
         self._unmade: dict[int, Hashable] = {ROOT: self._root}
         self._settle()

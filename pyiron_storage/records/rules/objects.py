@@ -40,7 +40,7 @@ class ImportRule(Rule):
         return {"$": "import", "type": type_number(obj, encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
-        return decoder.type(node.get("type"))
+        return decoder.type(node.get("type"), called=False)
 
 
 class ObjectRule(Rule):
@@ -92,7 +92,7 @@ class CallRule(Rule):
         return [node.get("function"), node["args"], node.get("kwargs")]
 
     def shell(self, node: Node, decoder: Decoder) -> Any:
-        function = decoder.decode(node["function"]) if "function" in node else decoder.type(node.get("type"))
+        function = called(node["function"], decoder) if "function" in node else decoder.type(node.get("type"))
         return function(*map(decoder.decode, decoder.array(node["args"])))
 
     def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
@@ -103,7 +103,7 @@ class CallRule(Rule):
         if "state" in node:
             state = decoder.decode(node["state"])
             if "setter" in node:
-                decoder.decode(node["setter"])(shell, state)
+                called(node["setter"], decoder)(shell, state)
             else:
                 set_state(shell, state)
 
@@ -114,7 +114,7 @@ class NewRule(CallRule):
     name = "new"
 
     def shell(self, node: Node, decoder: Decoder) -> Any:
-        cls = decoder.decode(node["function"]) if "function" in node else decoder.type(node.get("type"))
+        cls = called(node["function"], decoder) if "function" in node else decoder.type(node.get("type"))
         arguments = map(decoder.decode, decoder.array(node["args"]))
         return cls.__new__(cls, *arguments, **decoder.decode(node.get("kwargs", {})))
 
@@ -298,6 +298,14 @@ def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> dict[str, An
 
 
 # -- putting together ----------------------------------------------------------
+
+
+def called(node: Node, decoder: Decoder) -> Any:
+    """Return the object of a node that is going to be called, which a value need not be admitted for."""
+    found = decoder.decode(node)
+    if isinstance(found, type):
+        decoder.gate.check_called(found)
+    return found
 
 
 def set_state(obj: Any, state: Any) -> None:

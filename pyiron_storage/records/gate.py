@@ -1,0 +1,109 @@
+"""The gate of a load: nothing that a record names is imported or called but through it.
+
+It is opened by `trust=`, by names that the user admits, or by a signature that holds.
+What it refuses is said at once, before anything is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyiron_storage.errors import UntrustedError
+from pyiron_storage.paths import split
+from pyiron_storage.records.document import Record
+from pyiron_storage.records.names import import_type, is_admitted
+from pyiron_storage.records.navigate import is_value
+from pyiron_storage.records.places import Place
+from pyiron_storage.records.signing import SignatureBroken
+from pyiron_storage.records.wants import untrusted, wants
+from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission
+
+
+class Gate:
+    """What may be imported and called while parts of one record are restored.
+
+    As a context it is what happens while they are: where a signature turns out to be
+    broken, the error says what the record wants.
+
+    Parameters
+    ----------
+    record
+        The record.
+    admission
+        What the user admits.
+    """
+
+    def __init__(self, record: Record, admission: Admission) -> None:
+        self._record, self._admission = record, admission
+        self._checked = False
+
+    @property
+    def _is_open(self) -> bool:
+        return self._admission.everything or (self._admission.signed and self._record.signing.trusted)
+
+    def check(self, place: Place) -> None:
+        """Look, before something is restored, whether all that it names is admitted.
+
+        Raises
+        ------
+        UntrustedError
+            If not; it lists everything in the record that is not.
+        """
+        record = self._record
+        if self._checked or not (record.grows or record.header["types"]) or is_value(place):
+            return
+        self._checked = True
+        if self._is_open:
+            record.signing.relied_on |= not self._admission.everything
+        elif (record.grows or not all(map(self._admits, record.header["types"]))) and not self._are_admitted(place):
+            raise self._refusal()
+
+    def _admits(self, entry: Any, *, called: bool = True) -> bool:
+        return is_admitted(self._record, entry, self._admission, called=called)
+
+    def _are_admitted(self, place: Place) -> bool:
+        found = {(number, want.is_called) for want, number in wants(place)}
+        return all(self._admits(self._record.type_entry(number), called=called) for number, called in found)
+
+    def _refusal(self) -> UntrustedError:
+        path = split(self._record.path)
+        found = [
+            want
+            for want, number in wants(Place.root(self._record), path)
+            if not self._admits(self._record.type_entry(number), called=want.is_called)
+        ]
+        why = "it is not signed by a key that is known here." if self._admission.signed else "trust= does not admit it."
+        return untrusted(found, self._record.place, why)
+
+    def find(self, entry: dict[str, Any], *, called: bool) -> Any:
+        """Import an entry of the header.
+
+        Raises
+        ------
+        UntrustedError
+            If it is not admitted.
+        CannotImportError
+            If it cannot be imported.
+        """
+        if not self._is_open and not self._admits(entry, called=called):
+            raise self._refusal()
+        return import_type(self._record, entry)
+
+    def check_called(self, cls: type) -> None:
+        """Refuse to call a class that is harmless as a value alone.
+
+        Raises
+        ------
+        UntrustedError
+            If it is not admitted.
+        """
+        name = f"{cls.__module__}:{cls.__qualname__}"
+        if not self._is_open and name in HARMLESS_VALUES and not self._admission.admits(name):
+            raise self._refusal()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, SignatureBroken) and not error.wants:
+            raise self._refusal() from error

@@ -1,0 +1,386 @@
+"""The signature of a record: what of it was put there by this user, or by one whose key is known.
+
+A signature stands for the document, for each block of the buffers and for each
+array that holds no numbers.  So a part is verified when it is read, and a change of
+a part signs a few digests anew.  What was not verified is never signed: the digest of
+a block that nobody looked at stays as it was.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pyiron_storage.array_bytes import reader, span_of
+from pyiron_storage.errors import UntrustedError
+from pyiron_storage.native_array import Box, NativeArray, Shape
+from pyiron_storage.trusting.keys import known_key, process_key, signing_key
+from pyiron_storage.trusting.signature import BLOCK_BYTES, blocks, digest, fields_of, is_by, signed
+
+if TYPE_CHECKING:
+    from pyiron_storage.records.document import Node, Record
+
+Array = np.ndarray[Any, Any]
+Read = Callable[[int, int], memoryview]
+"""Gives the buffers between two bytes."""
+DIGEST_BYTES: Final = 32
+FORMAT: Final = 1
+"""The version of what a signature stands for."""
+
+
+def around(start: int, stop: int, size: int) -> tuple[int, int]:
+    """The bytes of the blocks in which some bytes of the buffers lie."""
+    return start // BLOCK_BYTES * BLOCK_BYTES, min(size, -(-stop // BLOCK_BYTES) * BLOCK_BYTES)
+
+
+class SignatureBroken(UntrustedError):
+    """Something that was signed is no longer what it was, and somebody relies on it."""
+
+
+@dataclass
+class Seal:
+    """The digests that a signature stands for."""
+
+    text: bytes = b""
+    size: int = 0
+    """Of the buffers, in bytes."""
+    buffers: list[bytes] = field(default_factory=list)
+    arrays: dict[str, bytes] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Any]:
+        """What is written."""
+        arrays = {name: base64.b64encode(digests).decode() for name, digests in sorted(self.arrays.items())}
+        buffers = base64.b64encode(b"".join(self.buffers)).decode()
+        return {"signature": FORMAT, "text": self.text.hex(), "size": self.size, "buffers": buffers, "arrays": arrays}
+
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> Seal:
+        """The digests of fields that were verified."""
+        written = base64.b64decode(fields["buffers"])
+        buffers = [written[at : at + DIGEST_BYTES] for at in range(0, len(written), DIGEST_BYTES)]
+        arrays = {name: base64.b64decode(digests) for name, digests in fields["arrays"].items()}
+        return cls(bytes.fromhex(fields["text"]), fields["size"], buffers, arrays)
+
+
+class Signing:
+    """Whether a record is trusted, and its signature.
+
+    Attributes
+    ----------
+    trusted
+        Whether all in it that names code was put there by this user or is signed by a known key.
+    relied_on
+        Whether somebody runs what it names because it is signed.
+    seal
+        The digests, as far as they are verified; None where there is no signature to keep.
+    changed
+        Whether something that was signed is another now.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self.trusted = True
+        self.relied_on = False
+        self.seal: Seal | None = None
+        self.changed = record.store is None
+        self.text: bytes | None = None
+        """The signature as it is written; None where there is none."""
+        self._keeps = False
+        self._dirty: set[int] = set()
+        self._verified: set[int] = set()
+
+    def copy(self, record: Record) -> Signing:
+        """The signing of a copy of the record: whoever signed it has signed that as well."""
+        copied = Signing(record)
+        copied.trusted, copied.text, copied._dirty = self.trusted, self.text, set(self._dirty)
+        if self.seal is not None:
+            copied.seal = replace(self.seal, buffers=list(self.seal.buffers), arrays=dict(self.seal.arrays))
+        copied._keeps = not self._record.changed and not (self.trusted and self._in_memory)
+        return copied
+
+    # -- reading -----------------------------------------------------------------
+
+    def open(self, document: bytes) -> None:
+        """Look whether a record that was read is signed; one that names nothing needs no signature."""
+        if not self._record.names_code:
+            return
+        assert self._record.store is not None
+        self.text = self._record.store.read_signature()
+        fields = fields_of(self.text) if self.text is not None else {}
+        key = known_key(fields["key"]) if fields else None
+        if key is not None and is_by(fields, key) and fields.get("signature") == FORMAT:
+            self.seal = Seal.read(fields)
+        if self.seal is not None and self.seal.text != digest(document):
+            self.seal = None
+        self.trusted = self.seal is not None
+
+    @property
+    def _in_memory(self) -> bool:
+        return self._record.store is not None and self._record.store.in_memory
+
+    def check(self, data: memoryview, start: int, stop: int, *, first: int = 0, kept: bool = True) -> None:
+        """Verify the blocks in which some bytes of the buffers lie.
+
+        Parameters
+        ----------
+        data
+            The buffers, from the byte `first` on.
+        start, stop
+            Between which bytes of the buffers.
+        first
+            Where the data begin.
+        kept
+            Whether the data stay as they are, so that they need not be verified again.
+        """
+        if self.seal is None or stop <= start:
+            return
+        for number in range(start // BLOCK_BYTES, min(-(-stop // BLOCK_BYTES), len(self.seal.buffers))):
+            if number in self._dirty or (kept and number in self._verified):
+                continue
+            at = number * BLOCK_BYTES
+            block = data[at - first : min(at + BLOCK_BYTES, self.seal.size) - first]
+            if digest(block) != self.seal.buffers[number]:
+                self._break()
+                return
+            if kept:
+                self._verified.add(number)
+
+    def check_size(self, size: int) -> None:
+        """Verify how many bytes the buffers have, which are read anew."""
+        self._verified.clear()
+        if self.seal is not None and self.seal.size != size:
+            self._break()
+
+    def check_array(self, name: str, array: Array) -> None:
+        """Verify an array that was read, if it is signed."""
+        if self.seal is not None and name in self.seal.arrays and blocks(_bytes(array)) != self.seal.arrays[name]:
+            self._break()
+
+    def check_blocks(self, name: str, start: int, data: Any) -> None:
+        """Verify some whole blocks of an array that is signed."""
+        if self.seal is not None:
+            first, found = start // BLOCK_BYTES * DIGEST_BYTES, blocks(data)
+            if found != self.seal.arrays[name][first : first + len(found)]:
+                self._break()
+
+    def put_blocks(self, name: str, start: int, data: Any) -> None:
+        """Take some blocks of an array for what they are now."""
+        self.changed = True
+        if self.seal is not None:
+            first, found, known = start // BLOCK_BYTES * DIGEST_BYTES, blocks(data), self.seal.arrays[name]
+            self.seal.arrays[name] = known[:first] + found + known[first + len(found) :]
+
+    def cut_blocks(self, name: str, stop: int) -> None:
+        """Forget the blocks of an array from a byte on."""
+        if self.seal is not None:
+            self.seal.arrays[name] = self.seal.arrays[name][: stop // BLOCK_BYTES * DIGEST_BYTES]
+
+    def _break(self) -> None:
+        """Note that the record is not what was signed."""
+        self.trusted, self.seal = False, None
+        if self.relied_on:
+            self.relied_on = False
+            raise SignatureBroken(f"{self._record.place}: it was changed after it was signed.")
+
+    # -- changing ------------------------------------------------------------------
+
+    def distrust(self) -> None:
+        """Note that something which names code was put in, of which nobody knows whose it is."""
+        self.trusted, self.seal, self.changed = False, None, True
+
+    def approve(self) -> None:
+        """Take all of the record for trusted, as the user says, and sign it."""
+        if not self.trusted:
+            self.trusted, self.seal, self.changed = True, None, True
+
+    def touch(self, start: int, stop: int, read: Read) -> None:
+        """Note that bytes of the buffers are about to be changed; what stands beside them is verified first."""
+        self.changed |= self.text is not None
+        if self.seal is None:
+            return
+        last = min(stop, self.seal.size)
+        wanted = set(range(start // BLOCK_BYTES, -(-last // BLOCK_BYTES))) - self._dirty
+        for number in sorted(wanted):
+            at = number * BLOCK_BYTES
+            end = min(at + BLOCK_BYTES, self.seal.size)
+            self.check(read(at, end), at, end, first=at, kept=False)
+            if self.seal is None:
+                return
+        self._dirty |= wanted
+
+    def forget_buffers(self) -> None:
+        """Note that the buffers are written anew, in another order."""
+        if self.seal is not None:
+            self.seal.size, self.seal.buffers = 0, []
+            self._dirty.clear()
+            self._verified.clear()
+            self.changed = True
+
+    def begin_part(self, name: str, array: NativeArray) -> NativeArray:
+        """An array that is about to be read or changed in part: one that is signed follows what is changed."""
+        return SignedArray(array, name, self) if self.seal is not None and name in self.seal.arrays else array
+
+    # -- writing -------------------------------------------------------------------
+
+    def renew(self, document: bytes | None, count: Callable[[], int], read: Read, new: dict[str, Array]) -> None:
+        """Bring the digests up to what is going to be written, where the record is to be signed.
+
+        Parameters
+        ----------
+        document
+            The document, where it was changed.
+        count
+            Says how many bytes the buffers have.
+        read
+            Gives the buffers between two bytes, as they are now.
+        new
+            The arrays that are new.
+        """
+        if self._keeps:
+            return
+        is_signed = new.keys() if self.seal is None else new.keys() & self.seal.arrays.keys()
+        self.changed |= document is not None or bool(is_signed)
+        if not self.changed or not self.trusted or not self._record.names_code:
+            return
+        if self.seal is None:
+            self.seal = Seal()
+            document = self._record.text()
+        if document is not None:
+            self.seal.text = digest(document)
+            self._renew_arrays(new)
+        else:
+            self.seal.arrays.update({name: blocks(_bytes(new[name])) for name in is_signed})
+        self._renew_buffers(self.seal, count(), read)
+
+    def _renew_buffers(self, seal: Seal, size: int, read: Read) -> None:
+        count = -(-size // BLOCK_BYTES)
+        if size != seal.size:
+            self._dirty.update(range(seal.size // BLOCK_BYTES, count))
+        seal.size = size
+        seal.buffers = [*seal.buffers[:count], *[b""] * (count - len(seal.buffers))]
+        for number in self._dirty:
+            at = number * BLOCK_BYTES
+            seal.buffers[number] = digest(read(at, min(size, at + BLOCK_BYTES)))
+        self._dirty.clear()
+        self._verified.clear()
+
+    def _renew_arrays(self, new: dict[str, Array]) -> None:
+        assert self.seal is not None
+        known, self.seal.arrays = self.seal.arrays, {}
+        for name in arrays_without_numbers(self._record):
+            if name in new or name not in known:
+                array = new[name] if name in new else self._record.array(name)
+                self.seal.arrays[name] = blocks(_bytes(array))
+            else:
+                self.seal.arrays[name] = known[name]
+
+    def write(self, *, moved: bool) -> None:
+        """Sign what was changed, or take the signature away where it no longer holds; then write it."""
+        store = self._record.store
+        assert store is not None
+        before = None if moved else self.text
+        if self.changed and not self._keeps:
+            key = (process_key() if self._in_memory else signing_key()) if self.seal is not None else None
+            self.text = signed(self.seal.fields(), key) if self.seal is not None and key is not None else None
+        if self.text != before:
+            store.write_signature(self.text)
+        self.changed = self._keeps = False
+
+
+class SignedArray(NativeArray):
+    """An array that is signed: where it is changed, the blocks around are verified first and signed anew."""
+
+    def __init__(self, array: NativeArray, name: str, signing: Signing) -> None:
+        self._array, self._name, self._signing = array, name, signing
+        self.dtype, self.shape, self.chunks, self.in_parts = array.dtype, array.shape, array.chunks, array.in_parts
+        self.place = array.place
+
+    def read(self, box: Box) -> Array:
+        return self._array.read(box)
+
+    def read_verified(self, box: Box) -> Array:
+        """Return a part, after the blocks in which it lies."""
+        if len(self.shape) != 1 or not box.size:
+            whole = self._array.read(Box.whole(self.shape))
+            self._signing.check_array(self._name, whole)
+            return whole[box.slices].copy()
+        span = span_of(box, self.shape, self.dtype.itemsize)
+        start, stop = around(*span, self.nbytes)
+        data = memoryview(self._reader()(start, stop))
+        self._signing.check_blocks(self._name, start, data)
+        entries: Array = np.frombuffer(data[span[0] - start : span[1] - start], self.dtype)
+        return entries[:: box.steps[0]].copy()
+
+    def write(self, box: Box, block: Array) -> None:
+        if box.size:
+            start, stop = around(*span_of(box, self.shape, self.dtype.itemsize), self.nbytes)
+            self._signing.check_blocks(self._name, start, self._reader()(start, stop))
+            self._array.write(box, block)
+            self._signing.put_blocks(self._name, start, self._reader()(start, stop))
+
+    def resize(self, shape: Shape) -> None:
+        old, is_longer_or_shorter = self.nbytes, shape[1:] == self.shape[1:]
+        kept = min(old, int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize) if is_longer_or_shorter else 0
+        start = kept // BLOCK_BYTES * BLOCK_BYTES
+        checked = start if is_longer_or_shorter else 0
+        self._signing.check_blocks(self._name, checked, self._reader()(checked, min(old, checked + BLOCK_BYTES)))
+        if not is_longer_or_shorter:
+            self._signing.check_array(self._name, self._array.read(Box.whole(self.shape)))
+        self._array.resize(shape)
+        self.shape = shape
+        self._signing.cut_blocks(self._name, start)
+        self._signing.put_blocks(self._name, start, self._reader()(start, self.nbytes))
+
+    def map(self) -> Array:
+        found = self._array.read(Box.whole(self.shape))  # a map could change after it was verified
+        self._signing.check_array(self._name, found)
+        return found
+
+    def _reader(self) -> Any:
+        return reader(self._array.read, self.shape, self.dtype.itemsize)
+
+
+def _bytes(array: Array) -> memoryview:
+    """The bytes of an array, in C order."""
+    contiguous = np.ascontiguousarray(array)
+    return contiguous.reshape(-1).view(np.uint8).data if contiguous.nbytes else memoryview(b"")
+
+
+# -- which arrays hold no numbers ----------------------------------------------------
+
+
+def arrays_without_numbers(record: Record) -> Iterator[str]:
+    """The names of the native arrays that hold text, bytes or structures, or that say how a column is put together."""
+    for line in sorted(record.reachable()):
+        if b'"native":"' in record.raw(line):
+            yield from _signed_in(record.parse(line))
+
+
+def _signed_in(node: Node) -> Iterator[str]:
+    waiting: list[tuple[Node, bool]] = [(node, False)]
+    while waiting:
+        node, is_structure = waiting.pop()
+        if type(node) is list:
+            waiting.extend((inner, is_structure) for inner in node)
+        elif type(node) is dict:
+            if "$" in node and type(node.get("native")) is str and (is_structure or not _holds_numbers(node)):
+                yield node["native"]
+            waiting.extend((inner, field in _STRUCTURE and "$" in node) for field, inner in node.items())
+
+
+_STRUCTURE: Final = frozenset(["lengths", "rows", "codes"])
+"""Fields of columns that say where entries begin and which of them is meant."""
+_NUMBERS: Final = frozenset("biufcmM")
+
+
+def _holds_numbers(node: dict[str, Any]) -> bool:
+    """Whether a native array stands for numbers or dates, whatever it is written as."""
+    if node.get("of") in ("complex", "date", "datetime", "time", "timedelta"):
+        return True
+    is_typed = node["$"] == "array" or node.get("of") in ("number", "array", "scalar")
+    dtype = node.get("dtype")
+    return is_typed and type(dtype) is str and dtype.lstrip("<>|=")[:1] in _NUMBERS
