@@ -36,6 +36,7 @@ from pyiron_storage.errors import (
     FormatVersionError,
     InterruptedCommitError,
     InvalidNameError,
+    InvalidOptionError,
     InvalidTrustError,
     KeyFileError,
     LocksUnsupportedError,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from pyiron_storage.copying import copy
     from pyiron_storage.looking.browser import Browser, browse
     from pyiron_storage.looking.differences import Change, diff
+    from pyiron_storage.recorded_versions import ObjectVersions, TypeVersion, versions
 
 __version__ = "0.1.0"
 
@@ -86,7 +88,10 @@ _WHEN_USED: Final = {
     "Change": "pyiron_storage.looking.differences",
     "browse": "pyiron_storage.looking.browser",
     "copy": "pyiron_storage.copying",
+    "ObjectVersions": "pyiron_storage.recorded_versions",
+    "TypeVersion": "pyiron_storage.recorded_versions",
     "diff": "pyiron_storage.looking.differences",
+    "versions": "pyiron_storage.recorded_versions",
 }
 """The public names whose modules are imported when they are first asked for."""
 
@@ -120,6 +125,7 @@ __all__ = [
     "HasHDFAdapaterMixin",
     "InterruptedCommitError",
     "InvalidNameError",
+    "InvalidOptionError",
     "InvalidTrustError",
     "JSONFileStorage",
     "JSONStorage",
@@ -136,6 +142,7 @@ __all__ = [
     "NotAContainerError",
     "NotAnArrayError",
     "NotStorableError",
+    "ObjectVersions",
     "ObjectView",
     "PathNotFoundError",
     "PickleStorable",
@@ -154,6 +161,7 @@ __all__ = [
     "StorageWriteError",
     "TransactionError",
     "TupleView",
+    "TypeVersion",
     "UnknownBackendError",
     "UnknownCompressionError",
     "UnsupportedOperationError",
@@ -173,4 +181,5 @@ __all__ = [
     "open_storage",
     "save",
     "trust",
+    "versions",
 ]

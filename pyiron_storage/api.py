@@ -18,6 +18,8 @@ def save(
     *,
     backend: str | Backend | None = None,
     cloudpickle_fallback: bool = True,
+    require_versions: bool = False,
+    forbidden_modules: tuple[str, ...] = (),
     compression: str | tuple[str, int] | None = None,
     durability: str = "power",
     locking: bool = True,
@@ -39,6 +41,12 @@ def save(
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes; if
         False it is refused, with the path of the first culprit.
+    require_versions : bool
+        Whether each class and function must come with Python, from a module that has a
+        version, or from a file that is as in a git commit; what does not is refused.
+    forbidden_modules : tuple of str
+        Modules, with what is below them, from which no class or function may come, such
+        as ``("__main__",)``: what a later program could not import is refused.
     compression : str or (str, int), optional
         How arrays and documents are compressed, with a level where there are some:
         ``"gzip"`` or ``("gzip", 9)``, ``"zstd"``, ... `docs/backends.md` lists what each
@@ -77,6 +85,8 @@ def save(
         filename,
         path,
         cloudpickle_fallback=cloudpickle_fallback,
+        require_versions=require_versions,
+        forbidden_modules=forbidden_modules,
         compression=compression,
         durability=durability,
         locking=locking,
@@ -217,9 +227,10 @@ def open_storage(
         The back-end where the suffix does not say it.
     **options
         Defaults for what is saved and loaded through the handle, with the meaning that
-        they have in `save` and `load`: ``cloudpickle_fallback``, ``compression``, ``durability``
-        (here by default ``"process"``), ``trust``, ``locking`` and ``timeout``. The handles of one process on
-        one file share its locks; the first of them says whether there are any.
+        they have in `save` and `load`: ``cloudpickle_fallback``, ``require_versions``,
+        ``forbidden_modules``, ``compression``, ``durability`` (here by default ``"process"``),
+        ``trust``, ``locking`` and ``timeout``. The handles of one process on one file share
+        its locks; the first of them says whether there are any.
 
     Returns
     -------

@@ -20,6 +20,7 @@ __all__ = [
     "FormatVersionError",
     "InterruptedCommitError",
     "InvalidNameError",
+    "InvalidOptionError",
     "InvalidTrustError",
     "KeyFileError",
     "LockTimeoutError",
@@ -143,6 +144,10 @@ class MissingPackageError(StorageError, ImportError):
 
 class InvalidNameError(StorageError, ValueError):
     """A group or node cannot have this name."""
+
+
+class InvalidOptionError(StorageError, ValueError):
+    """An option of saving or loading is not what it can be."""
 
 
 class NotStorableError(StorageError, TypeError):

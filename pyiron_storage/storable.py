@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import collections
 import copyreg
-import functools
-import importlib.metadata
 import operator
-import sys
 from abc import ABC, abstractmethod
 from typing import Any
 
 from pyiron_storage.errors import NoObjectError, RestoreError, StorageError
+from pyiron_storage.provenance.distributions import package_of
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
@@ -180,14 +178,9 @@ def _plain(value: Any, seen: set[int]) -> Any:
 _MAY_HOLD = (View, list, dict, tuple, collections.deque)
 
 
-@functools.cache
 def version_of(module: str) -> str:
     """The version of the package that a module is in: of its distribution, else its ``__version__``, else ``"0"``."""
-    package = module.partition(".")[0]
-    try:
-        return importlib.metadata.version(package)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return str(getattr(sys.modules.get(package), "__version__", "0"))
+    return package_of(module).version or "0"
 
 
 class StorableRule(Rule):

@@ -30,7 +30,9 @@ from pyiron_storage.errors import (
 )
 from pyiron_storage.group_signature import copy_signature, is_signed, sign
 from pyiron_storage.native_array import NativeArray, WholeArray
+from pyiron_storage.options import take_common
 from pyiron_storage.paths import METADATA, SIGNATURE, Name, check_name, escape, join, not_found, split
+from pyiron_storage.provenance.environment import environment
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.document import MAGIC, ROOT, Record
 from pyiron_storage.records.encoder import Encoder
@@ -562,6 +564,7 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         if isinstance(value, View) and (whole := value._whole_record()) is not None:
             return whole.copy()
         record = Record()
+        record.header["environment"] = environment()
         where = "/".join(filter(None, [self.path, path]))
         Encoder(record, where, **encoder_options(self._session)).root(value)
         return record
@@ -803,7 +806,9 @@ def _reopened(
     location: Location,
 ) -> GenericStorage:
     """The storage, or the group of it, that another process pickled."""
+    common = take_common(options)
     storage = opener(*arguments, **options)
+    storage._session.options.update(common)
     for name in location:
         storage = storage[Name(name)]
     return storage

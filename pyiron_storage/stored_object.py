@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from pyiron_storage import options
 from pyiron_storage.errors import DamagedRecordError, PathNotFoundError
 from pyiron_storage.native_array import NativeArray
 from pyiron_storage.paths import Name, join
@@ -47,7 +48,7 @@ class Group(Protocol):
 
 def encoder_options(session: Session) -> dict[str, Any]:
     """The options of a storage that concern the making of records."""
-    return {key: session.options[key] for key in ("cloudpickle_fallback",) if key in session.options}
+    return options.encoder_options(session.options)
 
 
 SIGNATURE: Final = Name("signature")

@@ -111,7 +111,9 @@ def document(file):
 
 
 def comparable(line):
-    """A line without the number of bytes that code has, which depends on the version of Python."""
+    """A line without what differs from process to process, such as the number of bytes that code has."""
+    line = re.sub(r',"environment":\{[^}]*\}', "", line)
+    line = re.sub(r'("package":"[^"]*","version":)"[^"]*"', r"\1...", line)
     return re.sub(r'("\$":"code","at":\[\d+,)\d+', r"\1...", line)
 
 
@@ -125,7 +127,7 @@ def test_example_is_what_is_written(code, changes, shown, suffix, example, tmp_p
         exec(changes, {"storage": storage})
     lines = document(file)
     if not shown[0].startswith('{"pyiron_storage":'):
-        assert lines.pop(0) == EMPTY_HEADER
+        assert comparable(lines.pop(0)) == EMPTY_HEADER
     if shown[-1] == "...":
         shown = shown[:-1]
         assert len(lines) > len(shown)
@@ -170,7 +172,8 @@ def test_every_kind_of_column_has_an_example_and_is_explained():
 
 def test_files_are_what_the_page_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown = {info.removeprefix("json "): text for info, text in BLOCKS if info.startswith("json ")}
+    monkeypatch.setattr("pyiron_storage.storage.environment", lambda: json.loads(block("json environment")))
+    shown = {info.removeprefix("json "): text for info, text in BLOCKS if info.startswith("json wf")}
     for code in [text for info, text in BLOCKS if info == "python files"]:
         exec(code, {"ps": ps, "np": np})
     assert len(shown) == 4
@@ -688,7 +691,7 @@ def h5dump(*arguments):
 def test_h5dump_shows_the_record_as_text(tmp_path):
     ps.save({"energy": -3.72, "species": ["Al", "O"], "same": (1, 2)}, tmp_path / "wf.h5")
     shown = h5dump("-d", "/object/record", tmp_path / "wf.h5")
-    assert EMPTY_HEADER in shown
+    assert EMPTY_HEADER.removesuffix("}") in shown
     assert '{"energy":-3.72,"species":["Al","O"],"same":{"$":"tuple","items":[1,2]}}' in shown
     assert "H5T_CSET_UTF8" in shown
     assert "H5T_STR_NULLPAD" in shown
@@ -698,4 +701,5 @@ def test_h5dump_shows_the_record_as_text(tmp_path):
 def test_h5dump_writes_the_record_to_a_file(tmp_path):
     ps.save({"name": "grün"}, tmp_path / "wf.h5")
     h5dump("-d", "/object/record", "-b", "-o", tmp_path / "record.jsonl", tmp_path / "wf.h5")
-    assert (tmp_path / "record.jsonl").read_text(encoding="utf-8") == EMPTY_HEADER + '\n{"name":"grün"}\n'
+    header, *lines = (tmp_path / "record.jsonl").read_text(encoding="utf-8").split("\n")
+    assert [comparable(header), *lines] == [EMPTY_HEADER, '{"name":"grün"}', ""]

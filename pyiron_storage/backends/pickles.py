@@ -106,6 +106,11 @@ class PickleStorage(GenericStorage):
             raise DamagedRecordError(f"{self._path}: the pickle does not load: {error!r}.") from error
 
     def _prepare(self, path: str, value: Any) -> Any:
+        if self._session.options.get("require_versions") or self._session.options.get("forbidden_modules"):
+            raise UnsupportedOperationError(
+                f"{self._path}: a pickle file says nothing of versions and modules, so require_versions= and "
+                "forbidden_modules= cannot be held. Use the back-end 'hdf5' or 'json'."
+            )
         if path != NODE:
             raise UnsupportedOperationError(
                 f"{self._path}: a pickle file holds one object, under the name {NODE!r}; {path!r} cannot be stored in "

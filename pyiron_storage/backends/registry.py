@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pyiron_storage.backends.opening import is_open
 from pyiron_storage.compression import checked_compression
 from pyiron_storage.errors import StorageInUseError, UnknownBackendError, UnsupportedOperationError
+from pyiron_storage.options import take_common
 from pyiron_storage.paths import join, split
 from pyiron_storage.trusting.admission import admission
 
@@ -79,8 +80,9 @@ class Backend:
             options["compression"] = checked_compression(compression, self.storage_class.compressions, self.name)
         trust = options.pop("trust", None)
         admission(trust)  # refuses what it cannot be
+        common = take_common(options) | {"trust": trust}
         storage = self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
-        storage._session.options["trust"] = trust
+        storage._session.options.update(common)
         return storage
 
     def dump(self, obj: Any, filename: Any, path: str = OBJECT, *, durability: str = "power", **options: Any) -> None:

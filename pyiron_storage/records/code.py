@@ -6,17 +6,13 @@ runs nothing: what they would import is read from the opcodes of the pickle.
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
 import pickletools
-import textwrap
 import warnings
 from collections.abc import Iterator
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError, SourceChangedWarning
+from pyiron_storage.provenance.sources import source_digest
 from pyiron_storage.records.document import Record
 
 PROTOCOL: Final = 5
@@ -50,32 +46,6 @@ def from_value(record: Record, entry: dict[str, Any]) -> Any:
         ) from error
 
 
-def source_digest(obj: Any) -> str | None:
-    """Return a digest of the source of a class or function, the same whatever its comments and white space.
-
-    None where the source is not at hand.
-    """
-    try:
-        known = _digests.get(obj, "")
-    except TypeError:  # cannot be hashed or referred to weakly
-        return _digest_now(obj)
-    if known == "":
-        known = _digests[obj] = _digest_now(obj)
-    return known
-
-
-_digests: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
-"""Reading a source costs half a millisecond; a class that is defined anew is another object."""
-
-
-def _digest_now(obj: Any) -> str | None:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(obj)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:32]
-
-
 def warn_if_changed(record: Record, entry: dict[str, Any], found: Any) -> None:
     """Warn where the running ``__main__`` has another source for a class than the one that was stored."""
     stored, current = entry.get("source"), source_digest(found)
@@ -93,7 +63,7 @@ def captured_modules(data: bytes | memoryview) -> list[str]:
 
     Examples
     --------
-    >>> import pickle
+    >>> import pickle, textwrap
     >>> captured_modules(pickle.dumps(textwrap.dedent))
     ['textwrap']
     """

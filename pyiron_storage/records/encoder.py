@@ -14,6 +14,7 @@ from typing import Any
 
 from pyiron_storage.errors import NotStorableError
 from pyiron_storage.paths import escape, join
+from pyiron_storage.provenance.origins import NO_REQUIREMENTS, Requirements
 from pyiron_storage.records.document import DEEPEST, LEAST, ROOT, Node, Record
 from pyiron_storage.records.layout import Marks, lay_out
 from pyiron_storage.records.pause import garbage_collection_paused
@@ -42,14 +43,25 @@ class Encoder:
         Where the object will stand, for messages.
     cloudpickle_fallback
         Whether code that cannot be imported may be kept as cloudpickle bytes.
+    requirements
+        What is asked of classes and functions.
     depth
         How deep in its line the place is that the object will have.
     """
 
-    def __init__(self, record: Record, path: str = "", *, cloudpickle_fallback: bool = True, depth: int = 0) -> None:
+    def __init__(
+        self,
+        record: Record,
+        path: str = "",
+        *,
+        cloudpickle_fallback: bool = True,
+        requirements: Requirements = NO_REQUIREMENTS,
+        depth: int = 0,
+    ) -> None:
         self.record = record
         self.path = path
         self.cloudpickle_fallback = cloudpickle_fallback
+        self.requirements = requirements
         self.hint = path.rpartition("/")[2]
         """The last name on the way to the object at hand: a name for its arrays."""
         self.depth = depth

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError
 from pyiron_storage.paths import ReservedPart
-from pyiron_storage.records.code import PROTOCOL, by_value, source_digest
+from pyiron_storage.provenance.origins import origin_of
+from pyiron_storage.provenance.sources import source_digest
+from pyiron_storage.records.code import PROTOCOL, by_value
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -276,7 +278,10 @@ def type_number(obj: Any, encoder: Encoder, qualified: str | None = None) -> int
     known = encoder.type_numbers.get(id(obj))
     if known is None:
         name = importable_name(obj, qualified)
-        entry = {"name": name} if name is not None else _by_value(obj, encoder, qualified)
+        entry = {"name": name, **origin_of(obj, name)} if name is not None else _by_value(obj, encoder, qualified)
+        reason = encoder.requirements.refusal(entry["name"], entry)
+        if reason is not None:
+            raise encoder.refusal(obj, reason)
         known = encoder.type_numbers[id(obj)] = encoder.record.type_number(entry)
         encoder.keep(obj)
     return known

@@ -1,0 +1,51 @@
+"""The git commit that a file belongs to, and whether the file is as it is in that commit."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+from pathlib import Path
+from typing import Final, NamedTuple
+
+SECONDS: Final = 10
+"""How long git may take."""
+
+
+class Commit(NamedTuple):
+    """Where a file is in the history of a repository."""
+
+    name: str
+    """The hash of the commit that is checked out."""
+    is_changed: bool
+    """Whether the file differs from the commit, or is not in it."""
+
+
+@functools.lru_cache(4096)
+def commit_of(file: str) -> Commit | None:
+    """Return the commit that is checked out where a file is; None outside repositories, and without git.
+
+    It is looked up once per process: what is imported is the file as it was then.
+    """
+    path = Path(file).resolve()
+    if not any((folder / ".git").exists() for folder in path.parents):
+        return None
+    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=all", "--ignored", "--", path.name]
+    try:
+        done = subprocess.run(  # noqa: S603  the file name stands behind "--"
+            command,
+            cwd=path.parent,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None  # no git, or one that does not want to say
+    lines = done.stdout.splitlines()
+    names = [line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")]
+    if not names or names[0].startswith("("):  # a repository without commits
+        return None
+    return Commit(names[0], is_changed=any(not line.startswith("#") for line in lines))
