@@ -262,7 +262,7 @@ def _array_bytes(group: GenericStorage, name: Name | None = None) -> int:
     inside = group if name is None else group[name]
     if inside._is_foreign:
         return 0
-    return sum(_array_bytes(inside, Name(inner)) for inner in inside if inner != "record")
+    return sum(_array_bytes(inside, Name(inner)) for inner in inside._all_names() if inner != "record")
 
 
 def _pieces(array: NativeArray, rows_of_a_chunk: int) -> Iterator[Box]:

@@ -223,7 +223,7 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
 
     def _first_names(self, count: int) -> tuple[list[str], int]:
         """The first names in this group, and how many there are."""
-        names = list(self)
+        names = self._all_names()
         return names[:count], len(names)
 
     def _read_text(self, name: Name) -> bytes:
@@ -534,7 +534,7 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
                 del self[path]
             group = self.create_group(path)
             for name, value in items:
-                group[escape(name)] = value
+                group[name] = value
             copy_signature(source, group)
 
     def _existing(self, parts: list[str]) -> tuple[GenericStorage | View, list[str]]:
@@ -680,7 +680,11 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
 
     @one_access
     def __iter__(self) -> Iterator[str]:
-        return iter([*self.list_nodes(), *self.list_groups()])
+        """Each name as it stands in a path, so that it can be asked for: ``a~1b`` for the name ``a/b``."""
+        return iter(list(map(escape, self._all_names())))
+
+    def _all_names(self) -> list[str]:
+        return [*self.list_nodes(), *self.list_groups()]
 
     @one_access
     def __len__(self) -> int:
@@ -716,7 +720,7 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
             return self[path]
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [escape(name) for name in self]
+        return list(self)
 
     def __repr__(self) -> str:
         state = "closed " if self._session.closed else ""

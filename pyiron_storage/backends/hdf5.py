@@ -279,7 +279,7 @@ class HDF5Storage(GenericStorage):
 
     def _only_object(self) -> str | None:
         """The one thing at the top level that h5io wrote; None where there are none or several."""
-        names = [name for name in self if title_of(self._group(), link_name(name))]
+        names = [name for name in self._all_names() if title_of(self._group(), link_name(name))]
         return names[0] if len(names) == 1 else None
 
     @one_access

@@ -82,8 +82,9 @@ class Group(Branch):
         self.info = NodeInfo("group", "group" if storage.path else type(storage).__name__, size=total)
 
     def children(self, count: int | None = None) -> list[Branch]:
-        names = self._first[:count] if count is not None and count <= len(self._first) else list(self._storage)[:count]
-        return [self.child(name) for name in names]
+        is_enough = count is not None and count <= len(self._first)
+        names = self._first if is_enough else self._storage._all_names()
+        return [self.child(name) for name in names[:count]]
 
     def child(self, name: str) -> Branch:
         """The branch of one name."""

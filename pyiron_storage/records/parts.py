@@ -293,13 +293,17 @@ class PairParts(Parts):
     def _index(self, part: str) -> int:
         wanted, found = plain_key(part), None
         if wanted is not NO_KEY:  # compared as Python does: 1, 1.0 and True are one key
-            keys = (pair[0] for leaf in self.pairs.leaves() for pair in leaf)
-            found = next((i for i, key in enumerate(keys) if key == wanted and _is_like(key, wanted)), None)
-        if found is None:  # a number of numpy has the name of the number
-            found = next((i for i, name in enumerate(self.names()) if name == part), None)
+            found = next((i for i, key in enumerate(self._keys()) if key == wanted and _is_like(key, wanted)), None)
+        if found is None:  # numbers of numpy, tuples and others, by what stands for them in a path
+            record = self.pairs.place.record
+            others = ((i, key) for i, key in enumerate(self._keys()) if type(key) not in _COMPARED)
+            found = next((i for i, key in others if key_part(record, key) == part), None)
         if found is None:
             raise KeyError(part)
         return found
+
+    def _keys(self) -> Iterator[Node]:
+        return (pair[0] for leaf in self.pairs.leaves() for pair in leaf)
 
     def put(self, part: str, node: Node) -> None:
         self.find(part).put(node)
@@ -447,6 +451,10 @@ class AttributeParts(Parts):
                 parts.remove(part)
                 return
         raise KeyError(part)
+
+
+_COMPARED: Final = frozenset([str, int, float, bool])
+"""The types of keys that are found by comparing them."""
 
 
 def _is_like(key: Node, wanted: Any) -> bool:

@@ -269,7 +269,8 @@ class StorageConformance:
         storage["a~1b"] = 1
         storage["a~0"] = {"x/y": {"z~": 5}}
         storage = self.again(storage, tmp_path)
-        assert sorted(storage) == ["a/b", "a~"]
+        assert [*storage.list_nodes(), *storage.list_groups()] == ["a/b", "a~"]
+        assert sorted(storage) == ["a~0", "a~1b"]
         assert storage["a~1b"] == 1
         assert storage["a~0/x~1y/z~0"] == 5
 
@@ -292,6 +293,19 @@ class StorageConformance:
         assert "things/2" not in storage
         assert storage["group"]["deep"]["er"] == "text"
         assert storage["group/deep"].path == "group/deep"
+
+    def test_what_a_storage_lists_can_be_asked_for(self, storage: GenericStorage, tmp_path: Path) -> None:
+        storage["a~1b/c"] = 1
+        storage["d~1e"] = [2]
+        storage["a~0"] = 3
+        storage["copies/of~1it"] = storage["a~1b"]
+        storage = self.again(storage, tmp_path)
+        assert sorted(storage) == ["a~0", "a~1b", "copies", "d~1e"]
+        found = dict(storage.items())
+        assert found["a~0"] == 3
+        assert found["a~1b"]["c"] == 1
+        assert found["d~1e"].to_object() == [2]
+        assert storage["copies/of~1it/c"] == 1
 
     def test_an_existing_group_is_returned(self, storage: GenericStorage) -> None:
         storage.create_group("group")["x"] = 1
