@@ -134,16 +134,24 @@ class ArrayParts(Parts):
         """Put a new entry before entry `index`."""
         node = self.place.node
         if is_parts(node):
-            inner, entry, index = self._part(index)
-            inner.insert(index, new)
-            entry[1] += 1
-            if entry[1] > LONGEST and type(inner.place.node) is list:
-                self._split(node["lines"], entry, inner.place)
+            self._insert_into_line(node["lines"], index, new)
         else:
             node.insert(index, new)
             if len(node) > LONGEST and self.place.splits:
                 self.place.container[self.place.key] = split_entries(self.place.record, node)
         self.place.touch()
+
+    def _insert_into_line(self, entries: list[list[int]], index: int, new: Node) -> None:
+        """Put a new entry into one of the lines, and make it two where it becomes too long."""
+        inner, entry, index = self._part(index)
+        entry[1] += 1
+        if is_parts(inner.place.node):
+            inner.insert(index, new)
+            return
+        inner.place.node.insert(index, new)
+        inner.place.touch()
+        if entry[1] > LONGEST:
+            self._split(entries, entry, inner.place)
 
     def _split(self, entries: list[list[int]], entry: list[int], place: Place) -> None:
         """Move the second half of a line to a new one behind it."""
