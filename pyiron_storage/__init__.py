@@ -51,6 +51,7 @@ from pyiron_storage.errors import (
     ReadOnlyError,
     RestoreError,
     SourceChangedWarning,
+    SourceMismatchError,
     StorageClosedError,
     StorageError,
     StorageExistsError,
@@ -63,12 +64,16 @@ from pyiron_storage.errors import (
     UnknownCompressionError,
     UnsupportedOperationError,
     UntrustedError,
+    VersionMismatchError,
+    VersionMismatchWarning,
     ViewAttributeError,
     ViewError,
 )
 from pyiron_storage.inspection import CodePart, inspect
+from pyiron_storage.provenance.renames import register_rename
 from pyiron_storage.ready_made import HasHDFAdapaterMixin, ListStorable, PickleStorable
 from pyiron_storage.records.navigate import NodeInfo
+from pyiron_storage.records.raw import RawObject
 from pyiron_storage.records.view_kinds import DictView, ListView, ObjectView, SetView, TupleView
 from pyiron_storage.records.views import View
 from pyiron_storage.records.wants import Want
@@ -147,10 +152,12 @@ __all__ = [
     "PathNotFoundError",
     "PickleStorable",
     "PickleStorage",
+    "RawObject",
     "ReadOnlyError",
     "RestoreError",
     "SetView",
     "SourceChangedWarning",
+    "SourceMismatchError",
     "Storable",
     "StorageClosedError",
     "StorageError",
@@ -166,6 +173,8 @@ __all__ = [
     "UnknownCompressionError",
     "UnsupportedOperationError",
     "UntrustedError",
+    "VersionMismatchError",
+    "VersionMismatchWarning",
     "View",
     "ViewAttributeError",
     "ViewError",
@@ -179,6 +188,7 @@ __all__ = [
     "inspect",
     "load",
     "open_storage",
+    "register_rename",
     "save",
     "trust",
     "versions",

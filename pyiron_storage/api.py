@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from pyiron_storage.backends.registry import OBJECT, Backend, backends
 from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.provenance.comparing import Policy
 from pyiron_storage.storage import GenericStorage
 from pyiron_storage.trusting.admission import Trust
 
@@ -102,6 +104,9 @@ def load(
     mmap: bool = False,
     verify: bool = False,
     trust: Trust = None,
+    versions: Policy = "warn",
+    rename: Mapping[str, str] | None = None,
+    on_missing: str = "error",
     locking: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
@@ -129,6 +134,17 @@ def load(
         their like load; names of packages, which admit their classes, and full names of
         classes and functions; ``"all"`` anything. By default, all that is signed by a
         key of this user, and else what the configuration admits; `docs/trust.md` says more.
+    versions : {"warn", "ignore", "compatible", "exact"} or callable
+        What becomes of packages that have another version than when the object was
+        stored: a warning, once for each; nothing; an error where the release numbers
+        promise no compatibility; an error always. Or a function of the saved and the
+        current version that says whether to go on.
+    rename : mapping of str to str, optional
+        Classes, functions and modules that have moved, old name to new one; see
+        `register_rename`.
+    on_missing : {"error", "raw"}
+        Whether a class that cannot be imported is an error, or its objects come as
+        `RawObject`, which show what is stored of them and are saved again as they were.
     locking : bool
         Whether commits of other processes are kept out meanwhile; False for file
         systems without locks.
@@ -153,6 +169,8 @@ def load(
         them, and nothing was run.
     CannotImportError
         If a class or function that the object needs cannot be imported.
+    VersionMismatchError
+        If `versions` refuses the version that a package has now.
 
     Examples
     --------
@@ -164,7 +182,16 @@ def load(
     [{'name': 'a'}, {'name': 'b'}]
     """
     return backends.find(backend, filename).load(
-        filename, path, mmap=mmap, verify=verify, trust=trust, locking=locking, timeout=timeout
+        filename,
+        path,
+        mmap=mmap,
+        verify=verify,
+        trust=trust,
+        versions=versions,
+        rename=rename,
+        on_missing=on_missing,
+        locking=locking,
+        timeout=timeout,
     )
 
 
@@ -229,8 +256,9 @@ def open_storage(
         Defaults for what is saved and loaded through the handle, with the meaning that
         they have in `save` and `load`: ``cloudpickle_fallback``, ``require_versions``,
         ``forbidden_modules``, ``compression``, ``durability`` (here by default ``"process"``),
-        ``trust``, ``locking`` and ``timeout``. The handles of one process on one file share
-        its locks; the first of them says whether there are any.
+        ``trust``, ``versions``, ``rename``, ``on_missing``, ``locking`` and ``timeout``. The
+        handles of one process on one file share its locks; the first of them says whether
+        there are any.
 
     Returns
     -------

@@ -35,6 +35,7 @@ __all__ = [
     "ReadOnlyError",
     "RestoreError",
     "SourceChangedWarning",
+    "SourceMismatchError",
     "StorageClosedError",
     "StorageError",
     "StorageExistsError",
@@ -47,6 +48,8 @@ __all__ = [
     "UnknownCompressionError",
     "UnsupportedOperationError",
     "UntrustedError",
+    "VersionMismatchError",
+    "VersionMismatchWarning",
     "ViewAttributeError",
     "ViewError",
 ]
@@ -178,6 +181,39 @@ class CannotImportError(StorageError, ImportError):
     """A class or function that an object needs cannot be imported."""
 
 
+class VersionMismatchError(StorageError, ImportError):
+    """A package has another version than when an object was stored, and `versions=` refuses that.
+
+    Attributes
+    ----------
+    package : str
+        The package.
+    saved, current : str or None
+        Its versions; None where one is not known.
+    paths : list of str
+        Where the first objects are that it concerns.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        package: str = "",
+        saved: str | None = None,
+        current: str | None = None,
+        paths: Iterable[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.package, self.saved, self.current, self.paths = package, saved, current, list(paths)
+
+
+class SourceMismatchError(VersionMismatchError):
+    """A class or function has another source than when an object was stored, though no version says so.
+
+    `saved` and `current` are digests of the sources.
+    """
+
+
 class UntrustedError(StorageError, PermissionError):
     """What is to be loaded names classes, functions or code that nobody has said may run.
 
@@ -223,6 +259,10 @@ class StorageWarning(UserWarning):
 
 class NoKeyWarning(StorageWarning):
     """There is no place for a signing key: what this process signs, another one does not know."""
+
+
+class VersionMismatchWarning(StorageWarning):
+    """A package has another version now than when an object was stored."""
 
 
 class SourceChangedWarning(StorageWarning):

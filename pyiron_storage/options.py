@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pyiron_storage.errors import InvalidOptionError
+from pyiron_storage.provenance.loading import DEFAULT, Loading
 from pyiron_storage.provenance.origins import Requirements
 
 SAVING: Final = ("require_versions", "forbidden_modules")
+LOADING: Final = ("versions", "rename", "on_missing")
 
 
 def take_common(options: dict[str, Any]) -> dict[str, Any]:
@@ -21,10 +23,11 @@ def take_common(options: dict[str, Any]) -> dict[str, Any]:
     InvalidOptionError
         If one is not what it can be.
     """
-    taken: dict[str, Any] = {name: options.pop(name) for name in SAVING if name in options}
+    taken: dict[str, Any] = {name: options.pop(name) for name in (*SAVING, *LOADING) if name in options}
     modules = taken.get("forbidden_modules", ())
     if isinstance(modules, str) or not all(isinstance(module, str) for module in modules):
         raise InvalidOptionError(f"forbidden_modules is a tuple of names of modules, not {modules!r}.")
+    Loading.of(taken)  # refuses what it cannot be
     return taken
 
 
@@ -35,3 +38,8 @@ def encoder_options(options: dict[str, Any]) -> dict[str, Any]:
         modules = tuple(options.get("forbidden_modules", ()))
         chosen["requirements"] = Requirements(bool(options.get("require_versions")), modules)
     return chosen
+
+
+def loading(options: dict[str, Any]) -> Loading:
+    """What the options of a handle ask of a load."""
+    return Loading.of(options) if any(name in options for name in LOADING) else DEFAULT

@@ -101,7 +101,8 @@ class StoredObject:
 
     def decoder(self, record: Record, *, mmap: bool = False) -> Decoder:
         """What restores parts of the record, as far as the handle admits what they name."""
-        return Decoder(record, mmap=mmap, admission=self._group._session.admission)
+        session = self._group._session
+        return Decoder(record, mmap=mmap, admission=session.admission, loading=options.loading(session.options))
 
     def item(self) -> Any:
         """The stored object as an item: a value, or a live view."""

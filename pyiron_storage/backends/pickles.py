@@ -93,6 +93,12 @@ class PickleStorage(GenericStorage):
     def __getitem__(self, name: str) -> Any:
         if name not in self.list_nodes():
             raise KeyError(name)
+        options = self._session.options
+        if options.get("rename") or options.get("on_missing", "error") != "error":
+            raise UnsupportedOperationError(
+                f"{self._path}: a pickle file is run by pickle itself, so rename= and on_missing= have no effect. "
+                "Load it where its classes are, and save it with the back-end 'hdf5' or 'json'."
+            )
         try:
             if self._pending is not None:
                 return loads(self._pending, self._session.admission, str(self._path), trusted=True)

@@ -7,12 +7,10 @@ runs nothing: what they would import is read from the opcodes of the pickle.
 from __future__ import annotations
 
 import pickletools
-import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pyiron_storage.errors import CannotImportError, DamagedRecordError, SourceChangedWarning
-from pyiron_storage.provenance.sources import source_digest
+from pyiron_storage.errors import CannotImportError, DamagedRecordError
 from pyiron_storage.records.document import Record
 
 PROTOCOL: Final = 5
@@ -44,18 +42,6 @@ def from_value(record: Record, entry: dict[str, Any]) -> Any:
             f"{record.place}: the code of {entry['name']!r}, kept by value, does not load: {type(error).__name__}: "
             f"{error}. It may need the Python version and the packages with which it was stored."
         ) from error
-
-
-def warn_if_changed(record: Record, entry: dict[str, Any], found: Any) -> None:
-    """Warn where the running ``__main__`` has another source for a class than the one that was stored."""
-    stored, current = entry.get("source"), source_digest(found)
-    if stored and current and stored != current:
-        warnings.warn(
-            f"{record.place}: {entry['name'].replace(':', '.')} has another source now than when it was stored; "
-            "the one of the running program is taken.",
-            SourceChangedWarning,
-            stacklevel=2,
-        )
 
 
 def captured_modules(data: bytes | memoryview) -> list[str]:

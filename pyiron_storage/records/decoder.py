@@ -18,12 +18,15 @@ from itertools import chain
 from typing import Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.provenance.loading import DEFAULT, Loading
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
 from pyiron_storage.records.gate import Gate
 from pyiron_storage.records.pause import garbage_collection_paused
 from pyiron_storage.records.places import Place
+from pyiron_storage.records.raw import StandIns
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 from pyiron_storage.records.structure import is_parts, slots
+from pyiron_storage.records.version_check import VersionCheck
 from pyiron_storage.trusting.admission import DATA, Admission
 
 _CONTAINERS: Final = frozenset([list, dict])
@@ -40,12 +43,19 @@ class Decoder:
         Whether big arrays are to be memory maps where that is possible.
     admission
         Which classes and functions may be imported and called.
+    loading
+        What is asked beside that.
     """
 
-    def __init__(self, record: Record, *, mmap: bool = False, admission: Admission = DATA) -> None:
+    def __init__(
+        self, record: Record, *, mmap: bool = False, admission: Admission = DATA, loading: Loading = DEFAULT
+    ) -> None:
         self.record = record
         self.mmap = mmap
-        self.gate = Gate(record, admission)
+        self.gate = Gate(record, admission, loading.rename)
+        self.stand_ins = StandIns(self) if loading.on_missing == "raw" else None
+        """What is given in place of what cannot be imported; None where that is an error."""
+        self._versions = VersionCheck(record, loading.versions)
         self._memo: dict[int, Any] = {}
         self._begun: set[int] = set()
         self._nesting = 0
@@ -76,7 +86,7 @@ class Decoder:
             return self._referred(name)
         if name == "parts":
             return self.decode(self.entries(node))
-        return self.rule(name).decode(node, self)
+        return self._rule_of(node).decode(node, self)
 
     def _list(self, node: list[Node]) -> list[Any]:
         return [self.decode(inner) if type(inner) in (list, dict) else inner for inner in node]
@@ -110,7 +120,7 @@ class Decoder:
             If it names what is not admitted; nothing was run then.
         """
         self.gate.check(place)
-        with garbage_collection_paused(), self.gate:
+        with garbage_collection_paused(), self._versions, self.gate:
             if place.container is self.record.nodes:
                 if place.line == ROOT:
                     self.record.expect_all()
@@ -150,6 +160,11 @@ class Decoder:
                 "A later release, or a package that registers it, may read it."
             ) from None
 
+    def _rule_of(self, node: Node) -> Rule:
+        """The rule that makes the object of a node."""
+        rule = self.rule(node["$"])
+        return rule if self.stand_ins is None else self.stand_ins.instead(rule, node)
+
     def array(self, entries: Node) -> list[Node]:
         """Return the nodes of an array field, gathered where it goes on on other lines."""
         array: list[Node] = self._expect(list, self.entries(entries))
@@ -175,7 +190,10 @@ class Decoder:
         """Return the class or function with this number in the header; `called` where it is more than a value."""
         known = number, called
         if known not in self._types:
-            self._types[known] = self.gate.find(self.record.type_entry(number), called=called)
+            entry = self.record.type_entry(number)
+            found = self.gate.find(entry, called=called)
+            self._versions.see(number, entry, self.gate.current(entry), found)
+            self._types[known] = found
         return self._types[known]
 
     # -- lines ---------------------------------------------------------------
@@ -222,7 +240,7 @@ class Decoder:
 
     def _needs_first(self, node: Node) -> list[Node]:
         if type(node) is dict and type(node.get("$")) is str and not is_parts(node):
-            return self.rule(node["$"]).needs_first(node)
+            return self._rule_of(node).needs_first(node)
         return []
 
     def _new(self, lines: Iterable[int]) -> Iterator[int]:
@@ -237,7 +255,7 @@ class Decoder:
             return entries
         if "$" not in entries:
             return {}
-        return NO_SHELL if type(entries["$"]) is int else self.rule(entries["$"]).shell(entries, self)
+        return NO_SHELL if type(entries["$"]) is int else self._rule_of(entries).shell(entries, self)
 
     def fill(self, shell: Any, node: Node, *, owned: bool = False) -> None:
         """Put into a shell what its node holds; the object may be made out of a node that is `owned`."""
@@ -247,7 +265,7 @@ class Decoder:
         elif type(entries) is dict and "$" not in entries:
             shell.update(self._out_of(entries) if owned else self._dict(entries))
         elif type(entries) is dict:
-            self.rule(entries["$"]).fill(shell, entries, self)
+            self._rule_of(entries).fill(shell, entries, self)
 
     def _referred(self, line: int) -> Any:
         if line in self._memo:
@@ -256,7 +274,7 @@ class Decoder:
             return self.line(line)
         node = self._parsed(line)
         if type(node) is dict and type(node.get("$")) is str and not is_parts(node):
-            self.rule(node["$"]).close_cycle(line, node, self)
+            self._rule_of(node).close_cycle(line, node, self)
         else:
             self.again(line, node)
         return self._memo[line]

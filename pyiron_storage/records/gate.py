@@ -6,17 +6,25 @@ What it refuses is said at once, before anything is made.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, Final
 
-from pyiron_storage.errors import UntrustedError
+from pyiron_storage.errors import CannotImportError, UntrustedError
 from pyiron_storage.paths import split
+from pyiron_storage.provenance.renames import renamed
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.names import import_type, is_admitted
 from pyiron_storage.records.navigate import is_value
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.signing import SignatureBroken
 from pyiron_storage.records.wants import untrusted, wants
-from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission
+from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission, dotted
+
+NO_RENAMES: Final[Mapping[str, str]] = MappingProxyType({})
+SHOWN: Final = 3
+"""So many paths are named of what cannot be imported."""
 
 
 class Gate:
@@ -31,10 +39,12 @@ class Gate:
         The record.
     admission
         What the user admits.
+    renames
+        Names that have moved: what counts is the name that something has now.
     """
 
-    def __init__(self, record: Record, admission: Admission) -> None:
-        self._record, self._admission = record, admission
+    def __init__(self, record: Record, admission: Admission, renames: Mapping[str, str] = NO_RENAMES) -> None:
+        self._record, self._admission, self._renames = record, admission, renames
         self._checked = False
 
     @property
@@ -59,7 +69,11 @@ class Gate:
             raise self._refusal()
 
     def _admits(self, entry: Any, *, called: bool = True) -> bool:
-        return is_admitted(self._record, entry, self._admission, called=called)
+        return is_admitted(self._record, self.current(entry), self._admission, called=called)
+
+    def current(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """An entry of the header under the name that it has now."""
+        return renamed(entry, self._renames)
 
     def _are_admitted(self, place: Place) -> bool:
         found = {(number, want.is_called) for want, number in wants(place)}
@@ -87,7 +101,27 @@ class Gate:
         """
         if not self._is_open and not self._admits(entry, called=called):
             raise self._refusal()
-        return import_type(self._record, entry)
+        current = self.current(entry)
+        try:
+            return import_type(self._record, current)
+        except CannotImportError as error:
+            raise self._missing(entry, current, error) from error.__cause__
+
+    def _missing(self, entry: dict[str, Any], current: dict[str, Any], error: CannotImportError) -> CannotImportError:
+        """The error for what cannot be imported, with where it is wanted, and the ways on."""
+        numbers = {number for number, known in enumerate(self._record.header["types"]) if known == entry}
+        found = wants(Place.root(self._record), split(self._record.path))
+        paths = list(islice((want.path for want, number in found if number in numbers), SHOWN))
+        name, version = dotted(str(entry["name"])), entry.get("version")
+        package = entry.get("package") or name.partition(".")[0]
+        install = f"pip install '{package}{f'=={version}' if version else ''}'"
+        saved = f" It was stored with {package} {version}." if version else ""
+        ways = f"load with rename={{{name!r}: 'the.new.Name'}} if it has moved, or with on_missing='raw', or browse."
+        if "code" not in current and "__main__" not in name:
+            ways = f"Install the package that has it ({install}), {ways}"
+        return CannotImportError(
+            f"{error} {', '.join(paths)} needs it.{saved} {ways[0].upper()}{ways[1:]}", name=error.name
+        )
 
     def check_called(self, cls: type) -> None:
         """Refuse to call a class that is harmless as a value alone.

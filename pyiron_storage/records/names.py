@@ -11,7 +11,7 @@ import types
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError
-from pyiron_storage.records.code import from_value, warn_if_changed
+from pyiron_storage.records.code import from_value
 from pyiron_storage.records.document import Record
 from pyiron_storage.trusting.admission import Admission, import_name
 
@@ -62,7 +62,7 @@ def is_admitted(record: Record, entry: dict[str, Any], admission: Admission, *, 
     Code that is kept by value may not, but for what stands in the running ``__main__`` under its name.
     """
     name = name_in(record, entry)
-    if "code" in entry and _from_main(name) is None:
+    if "code" in entry and from_main(name) is None:
         return admission.everything
     try:
         return admission.admits(name, called=called)
@@ -86,22 +86,18 @@ def import_type(record: Record, entry: dict[str, Any]) -> Any:
     """
     name = name_in(record, entry)
     if "code" in entry:
-        found = _from_main(name)
-        if found is None:
-            return from_value(record, entry)
-        warn_if_changed(record, entry, found)
-        return found
+        found = from_main(name)
+        return from_value(record, entry) if found is None else found
     try:
         return import_name(name)
     except (ImportError, AttributeError, ValueError) as error:
-        package = name.partition(":")[0].partition(".")[0]
         raise CannotImportError(
-            f"{record.place}: the record needs {name!r}, which cannot be imported: {error}. "
-            f"Install the package that has it ({package!r}), or read the parts as they are by browsing."
+            f"{record.place}: the record needs {name!r}, which cannot be imported: {error}.", name=name
         ) from error
 
 
-def _from_main(name: str) -> Any:
+def from_main(name: str) -> Any:
+    """The class or function of the running ``__main__`` that has a name; None where there is none."""
     module, _, qualified = name.partition(":")
     if module != "__main__" or "<" in qualified:
         return None

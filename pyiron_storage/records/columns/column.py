@@ -95,6 +95,8 @@ def within(*parts: str) -> Iterator[None]:
 
 def decode_column(node: Node, decoder: Decoder) -> list[Any]:
     """Return the values of a column."""
+    if decoder.stand_ins is not None and decoder.stand_ins.lacks(node):
+        return [decoder.decode(entry) for entry in expanded(node, decoder.record)]
     values = column_kind(node, decoder.record).decode(node, decoder)
     if len(values) != node["count"]:
         raise DamagedRecordError(f"{decoder.record.place}: a column of {node['count']} has {len(values)} values.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.records.columns.column import Prepared, column_kind, encode_column
+from pyiron_storage.records.columns.column import Prepared, column_kind, encode_column, expanded
 from pyiron_storage.records.columns.kind import COLUMN_KINDS
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
@@ -43,18 +43,29 @@ class TableRule(RowsRule):
         node["columns"] = [encode_column(rows, 0, encoder, prepared)]
 
     def shell(self, node: Node, decoder: Decoder) -> list[Any]:
-        if "items" in node:
-            return [decoder.shell(item) for item in decoder.array(node["items"])]
+        rows = _one_by_one(node, decoder)
+        if rows is not None:
+            return [decoder.shell(row) for row in rows]
         (column,) = node["columns"]
         return column_kind(column, decoder.record).shells(column, decoder)
 
     def fill(self, shell: list[Any], node: Node, decoder: Decoder) -> None:
-        if "items" in node:
-            for row, item in zip(shell, decoder.array(node["items"]), strict=True):
-                decoder.fill(row, item)
+        rows = _one_by_one(node, decoder)
+        if rows is not None:
+            for made, row in zip(shell, rows, strict=True):
+                decoder.fill(made, row)
         else:
             (column,) = node["columns"]
             column_kind(column, decoder.record).fill(shell, column, decoder)
+
+
+def _one_by_one(node: Node, decoder: Decoder) -> list[Node] | None:
+    """The nodes of rows that do not stand in a column, or whose class is missing."""
+    if "items" in node:
+        return decoder.array(node["items"])
+    (column,) = node["columns"]
+    is_missing = decoder.stand_ins is not None and decoder.stand_ins.lacks(column)
+    return expanded(column, decoder.record) if is_missing else None
 
 
 class RowRule(Rule):
