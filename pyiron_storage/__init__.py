@@ -41,6 +41,7 @@ from pyiron_storage.errors import (
     KeyFileError,
     LocksUnsupportedError,
     LockTimeoutError,
+    MetadataMismatchError,
     MissingPackageError,
     NoKeyWarning,
     NoObjectError,
@@ -70,6 +71,7 @@ from pyiron_storage.errors import (
     ViewError,
 )
 from pyiron_storage.inspection import CodePart, inspect
+from pyiron_storage.metadata import Metadata
 from pyiron_storage.provenance.renames import register_rename
 from pyiron_storage.ready_made import HasHDFAdapaterMixin, ListStorable, PickleStorable
 from pyiron_storage.records.navigate import NodeInfo
@@ -82,6 +84,7 @@ from pyiron_storage.storage import GenericStorage
 
 if TYPE_CHECKING:
     from pyiron_storage.copying import copy
+    from pyiron_storage.finding import Found, find
     from pyiron_storage.looking.browser import Browser, browse
     from pyiron_storage.looking.differences import Change, diff
     from pyiron_storage.recorded_versions import ObjectVersions, TypeVersion, versions
@@ -95,6 +98,8 @@ _WHEN_USED: Final = {
     "copy": "pyiron_storage.copying",
     "ObjectVersions": "pyiron_storage.recorded_versions",
     "TypeVersion": "pyiron_storage.recorded_versions",
+    "Found": "pyiron_storage.finding",
+    "find": "pyiron_storage.finding",
     "diff": "pyiron_storage.looking.differences",
     "versions": "pyiron_storage.recorded_versions",
 }
@@ -125,6 +130,7 @@ __all__ = [
     "DictView",
     "FileKindError",
     "FormatVersionError",
+    "Found",
     "GenericStorage",
     "HDF5Storage",
     "HasHDFAdapaterMixin",
@@ -140,6 +146,8 @@ __all__ = [
     "LockTimeoutError",
     "LocksUnsupportedError",
     "MemoryStorage",
+    "Metadata",
+    "MetadataMismatchError",
     "MissingPackageError",
     "NoKeyWarning",
     "NoObjectError",
@@ -185,6 +193,7 @@ __all__ = [
     "delete",
     "diff",
     "errors",
+    "find",
     "inspect",
     "load",
     "open_storage",

@@ -19,6 +19,7 @@ def save(
     path: str = OBJECT,
     *,
     backend: str | Backend | None = None,
+    metadata: Mapping[str, Any] | None = None,
     cloudpickle_fallback: bool = True,
     require_versions: bool = False,
     forbidden_modules: tuple[str, ...] = (),
@@ -40,6 +41,9 @@ def save(
         Where in the file; names joined by ``/``.
     backend : str or Backend, optional
         The back-end where the suffix does not say it.
+    metadata : mapping of str, optional
+        What is said about the object: names with plain values, which are read and changed
+        without loading it, and by which `find` finds it; see `Metadata`.
     cloudpickle_fallback : bool
         Whether code that cannot be imported is kept as cloudpickle bytes; if
         False it is refused, with the path of the first culprit.
@@ -86,6 +90,7 @@ def save(
         obj,
         filename,
         path,
+        metadata=metadata,
         cloudpickle_fallback=cloudpickle_fallback,
         require_versions=require_versions,
         forbidden_modules=forbidden_modules,
@@ -107,6 +112,7 @@ def load(
     versions: Policy = "warn",
     rename: Mapping[str, str] | None = None,
     on_missing: str = "error",
+    metadata: Mapping[str, Any] | None = None,
     locking: bool = True,
     timeout: float = TIMEOUT,
 ) -> Any:
@@ -145,6 +151,8 @@ def load(
     on_missing : {"error", "raw"}
         Whether a class that cannot be imported is an error, or its objects come as
         `RawObject`, which show what is stored of them and are saved again as they were.
+    metadata : mapping, optional
+        What the object must carry: equal values, or functions that say True of them.
     locking : bool
         Whether commits of other processes are kept out meanwhile; False for file
         systems without locks.
@@ -171,6 +179,8 @@ def load(
         If a class or function that the object needs cannot be imported.
     VersionMismatchError
         If `versions` refuses the version that a package has now.
+    MetadataMismatchError
+        If it does not carry the `metadata`.
 
     Examples
     --------
@@ -190,6 +200,7 @@ def load(
         versions=versions,
         rename=rename,
         on_missing=on_missing,
+        metadata=metadata,
         locking=locking,
         timeout=timeout,
     )
@@ -254,7 +265,8 @@ def open_storage(
         The back-end where the suffix does not say it.
     **options
         Defaults for what is saved and loaded through the handle, with the meaning that
-        they have in `save` and `load`: ``cloudpickle_fallback``, ``require_versions``,
+        they have in `save` and `load`: ``metadata`` (of what is saved),
+        ``cloudpickle_fallback``, ``require_versions``,
         ``forbidden_modules``, ``compression``, ``durability`` (here by default ``"process"``),
         ``trust``, ``versions``, ``rename``, ``on_missing``, ``locking`` and ``timeout``. The
         handles of one process on one file share its locks; the first of them says whether

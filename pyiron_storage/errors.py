@@ -25,6 +25,7 @@ __all__ = [
     "KeyFileError",
     "LockTimeoutError",
     "LocksUnsupportedError",
+    "MetadataMismatchError",
     "MissingPackageError",
     "NoKeyWarning",
     "NoObjectError",
@@ -151,6 +152,10 @@ class InvalidNameError(StorageError, ValueError):
 
 class InvalidOptionError(StorageError, ValueError):
     """An option of saving or loading is not what it can be."""
+
+
+class MetadataMismatchError(StorageError, ValueError):
+    """What is to be loaded does not carry the metadata that is asked for."""
 
 
 class NotStorableError(StorageError, TypeError):

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pyiron_storage.errors import InvalidOptionError
+from pyiron_storage.metadata import plain_metadata
 from pyiron_storage.provenance.loading import DEFAULT, Loading
 from pyiron_storage.provenance.origins import Requirements
 
-SAVING: Final = ("require_versions", "forbidden_modules")
+SAVING: Final = ("require_versions", "forbidden_modules", "metadata")
 LOADING: Final = ("versions", "rename", "on_missing")
 
 
@@ -27,6 +28,8 @@ def take_common(options: dict[str, Any]) -> dict[str, Any]:
     modules = taken.get("forbidden_modules", ())
     if isinstance(modules, str) or not all(isinstance(module, str) for module in modules):
         raise InvalidOptionError(f"forbidden_modules is a tuple of names of modules, not {modules!r}.")
+    if taken.get("metadata") is not None:
+        taken["metadata"] = plain_metadata(taken["metadata"])
     Loading.of(taken)  # refuses what it cannot be
     return taken
 

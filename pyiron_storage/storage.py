@@ -29,6 +29,8 @@ from pyiron_storage.errors import (
     UnsupportedOperationError,
 )
 from pyiron_storage.group_signature import copy_signature, is_signed, sign
+from pyiron_storage.metadata import Metadata, new_metadata
+from pyiron_storage.metadata_places import GroupMetadata, RecordMetadata
 from pyiron_storage.native_array import NativeArray, WholeArray
 from pyiron_storage.options import take_common
 from pyiron_storage.paths import METADATA, SIGNATURE, Name, check_name, escape, join, not_found, split
@@ -536,6 +538,8 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
             for name, value in items:
                 group[name] = value
             copy_signature(source, group)
+            if source._has_node(METADATA):
+                group._set(Name(METADATA), source[Name(METADATA)])
 
     def _existing(self, parts: list[str]) -> tuple[GenericStorage | View, list[str]]:
         """How far a path leads before its last part: the last group or view, and what is left of the path."""
@@ -558,13 +562,15 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         """What is to be written: the value itself where it may be native, else its record."""
         is_native = type(value) in NATIVE_TYPES and not (type(value) is np.ndarray and value.dtype.hasobject)
         looks_like_a_record = type(value) is str and value.startswith(MAGIC.decode())
-        return value if is_native and not looks_like_a_record else self._encode(path, value)
+        stays_native = is_native and not looks_like_a_record and not self._session.options.get("metadata")
+        return value if stays_native else self._encode(path, value)
 
     def _encode(self, path: str, value: Any) -> Record:
-        if isinstance(value, View) and (whole := value._whole_record()) is not None:
+        given = self._session.options.get("metadata")
+        if not given and isinstance(value, View) and (whole := value._whole_record()) is not None:
             return whole.copy()
         record = Record()
-        record.header["environment"] = environment()
+        record.header.update(environment=environment(), metadata=new_metadata(given, value))
         where = "/".join(filter(None, [self.path, path]))
         Encoder(record, where, **encoder_options(self._session)).root(value)
         return record
@@ -721,6 +727,22 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
+
+    @property
+    def metadata(self) -> Metadata:
+        """The metadata of this group, to be read and changed; `storage[path].metadata` is that of an object."""
+        return Metadata(GroupMetadata(self))
+
+    def _metadata_at(self, path: str) -> Metadata | None:
+        """The metadata of the group or stored object that a path leads to, or into; None for a native value."""
+        group, rest = self._existing(split(path)) if path else (self, [])
+        if isinstance(group, View):
+            return group.metadata
+        stored = group._stored_object(rest)
+        if stored is not None:
+            return Metadata(RecordMetadata(stored))
+        found = group._child(rest[0]) if len(rest) == 1 else group if not rest else None
+        return found.metadata if isinstance(found, GenericStorage) else None
 
     def __repr__(self) -> str:
         state = "closed " if self._session.closed else ""

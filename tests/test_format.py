@@ -112,7 +112,7 @@ def document(file):
 
 def comparable(line):
     """A line without what differs from process to process, such as the number of bytes that code has."""
-    line = re.sub(r',"environment":\{[^}]*\}', "", line)
+    line = re.sub(r',"(environment|metadata)":\{[^}]*\}', "", line)
     line = re.sub(r'("package":"[^"]*","version":)"[^"]*"', r"\1...", line)
     return re.sub(r'("\$":"code","at":\[\d+,)\d+', r"\1...", line)
 
@@ -173,6 +173,7 @@ def test_every_kind_of_column_has_an_example_and_is_explained():
 def test_files_are_what_the_page_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pyiron_storage.storage.environment", lambda: json.loads(block("json environment")))
+    monkeypatch.setattr("pyiron_storage.storage.new_metadata", lambda *_: json.loads(block("json metadata")))
     shown = {info.removeprefix("json "): text for info, text in BLOCKS if info.startswith("json wf")}
     for code in [text for info, text in BLOCKS if info == "python files"]:
         exec(code, {"ps": ps, "np": np})

@@ -320,6 +320,19 @@ def test_raw_does_not_stand_in_for_what_is_not_trusted(saved):
     assert "UntrustedError" in done.stderr
 
 
+def test_raw_objects_of_a_stranger_do_not_become_signed(saved, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(saved / "somebody-else"))
+    python("ps.save(ps.load('cells.h5', on_missing='raw', trust=['crystals']), 'mine.h5')", cwd=saved)
+    load = "print(ps.load('mine.h5'{})['cells'][0].a)"
+    assert "UntrustedError" in python(load.format(""), saved / "old", cwd=saved, check=False).stderr
+    assert python(load.format(", trust=['crystals']"), saved / "old", cwd=saved) == "4.05"
+
+
+def test_raw_objects_of_ones_own_stay_signed(saved):
+    python("ps.save(ps.load('cells.h5', on_missing='raw'), 'mine.h5')", cwd=saved)
+    assert python("print(ps.load('mine.h5')['cells'][0].a)", saved / "old", cwd=saved) == "4.05"
+
+
 def test_looking_needs_no_package(saved):
     script = """
         with ps.open_storage('cells.h5', 'r') as storage:

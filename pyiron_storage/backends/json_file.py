@@ -27,7 +27,7 @@ from pyiron_storage.backends.opening import (
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.paths import escape
-from pyiron_storage.records.document import MAGIC
+from pyiron_storage.records.document import MAGIC, ROOT
 from pyiron_storage.replacing import replace_file
 from pyiron_storage.trusting.admission import Trust
 
@@ -216,5 +216,6 @@ def _tree(content: dict[str, Any], where: str) -> Tree:
 def _value(node: Any, where: str) -> Any:
     if type(node) is dict and node.get("$") == "record":
         lines = [b"" if line is None else orjson.dumps(line) for line in node["lines"]]
+        lines[ROOT - 1 : ROOT] = [line or b"null" for line in lines[ROOT - 1 : ROOT]]  # which is never empty
         return b"\n".join([*lines, b""]).decode()
     return from_json(node, where)

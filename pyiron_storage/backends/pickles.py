@@ -7,22 +7,27 @@ nothing to browse in such a file: groups and parts are refused.
 from __future__ import annotations
 
 import pickle
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.backends.opening import checked_path, is_durable, read_only
+from pyiron_storage.backends.pickle_metadata import metadata_of, with_metadata
 from pyiron_storage.backends.pickle_signature import loads, opened, wants_of, with_signature
 from pyiron_storage.errors import (
     CannotImportError,
     DamagedRecordError,
+    NoObjectError,
     NotStorableError,
     PathNotFoundError,
     StorageError,
     UnsupportedOperationError,
+    UntrustedError,
 )
 from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.metadata import OWN, Metadata, new_metadata
 from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.wants import Want
@@ -122,7 +127,19 @@ class PickleStorage(GenericStorage):
                 f"{self._path}: a pickle file holds one object, under the name {NODE!r}; {path!r} cannot be stored in "
                 "it. Use the back-end 'hdf5' or 'json'."
             )
-        return self._pickled(value)
+        return with_metadata(self._pickled(value), self._metadata_for(value))
+
+    def _metadata_for(self, value: Any) -> dict[str, Any]:
+        """The metadata of an object; nothing where nobody gave any, so that the file is the plain format."""
+        given = self._session.options.get("metadata")
+        return new_metadata(given, value) if given or hasattr(value, OWN) else {}
+
+    @property
+    def metadata(self) -> Metadata:
+        return Metadata(PickleMetadata(self))
+
+    def _metadata_at(self, path: str) -> Metadata | None:
+        return self.metadata
 
     def _pickled(self, value: Any) -> bytes:
         try:
@@ -198,6 +215,17 @@ class PickleStorage(GenericStorage):
         """The pickle itself, without its signature."""
         return self._pending if self._pending is not None else opened(self._path.read_bytes())[0]
 
+    def _change_metadata(self, metadata: dict[str, Any]) -> None:
+        """Put other metadata behind the pickle, which stays as it is, signed or not."""
+        if not self.list_nodes():
+            raise NoObjectError(f"{self._path}: there is no object yet that metadata could be about.")
+        if self._pending is None and not opened(self._path.read_bytes())[1]:
+            raise UntrustedError(
+                f"{self._path}: the pickle is not signed by a key that is known here, and with its metadata it would "
+                "be signed. Look at it and sign it with ps.trust(filename) first."
+            )
+        self._pending = with_metadata(self._data(), metadata)
+
     def _approve(self) -> None:
         """Sign the pickle as it is."""
         self._pending = self._data()
@@ -207,6 +235,22 @@ class PickleStorage(GenericStorage):
 
     def _destroy(self) -> None:
         self._path.unlink()
+
+
+class PickleMetadata:
+    """The metadata behind a pickle."""
+
+    def __init__(self, storage: PickleStorage) -> None:
+        self._storage = storage
+
+    def read(self) -> dict[str, Any]:
+        return metadata_of(self._storage._data()) if self._storage.list_nodes() else {}
+
+    def write(self, metadata: dict[str, Any]) -> None:
+        self._storage._change_metadata(metadata)
+
+    def changing(self) -> AbstractContextManager[None]:
+        return self._storage._session.transaction()
 
 
 class CloudpickleStorage(PickleStorage):

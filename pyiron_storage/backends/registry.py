@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pyiron_storage.backends.opening import is_open
 from pyiron_storage.compression import checked_compression
 from pyiron_storage.errors import StorageInUseError, UnknownBackendError, UnsupportedOperationError
+from pyiron_storage.metadata import require
 from pyiron_storage.options import take_common
 from pyiron_storage.paths import join, split
 from pyiron_storage.trusting.admission import admission
@@ -93,11 +94,21 @@ class Backend:
             storage._save(inside if inside != path and inside in storage else path, obj)
 
     def load(
-        self, filename: Any, path: str = OBJECT, *, mmap: bool = False, verify: bool = False, **options: Any
+        self,
+        filename: Any,
+        path: str = OBJECT,
+        *,
+        mmap: bool = False,
+        verify: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Any:
         """Load an object with this back-end; see `load` for the keywords."""
         with self.open(filename, "r", **options) as storage, storage._session.access:
-            return storage.load(in_object(storage, path, loading=True), mmap=mmap, verify=verify)
+            path = in_object(storage, path, loading=True)
+            if metadata:
+                require(storage._metadata_at(path) or {}, metadata, f"{filename}: {path}")
+            return storage.load(path, mmap=mmap, verify=verify)
 
     def delete(self, filename: Any, path: str | None = None, *, durability: str = "power", **options: Any) -> None:
         """Delete a part of a file, or the file, with this back-end; see `delete`."""
@@ -207,10 +218,14 @@ class Backends:
         path = Path(filename)
         if path.is_dir():
             return self._all()["json"]
-        for known in self._all().values():
-            if path.suffix.lower() in _suffixes(known):
-                return known
+        known = self.known(path)
+        if known is not None:
+            return known
         raise UnknownBackendError(self._advice(path))
+
+    def known(self, path: Path) -> Backend | None:
+        """The back-end that the suffix of a file means; None where there is none."""
+        return next((one for one in self._all().values() if path.suffix.lower() in _suffixes(one)), None)
 
     def _advice(self, path: Path) -> str:
         suffixes = "; ".join(

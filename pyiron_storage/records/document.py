@@ -17,6 +17,7 @@ import orjson
 
 from pyiron_storage.errors import DamagedRecordError, FormatVersionError
 from pyiron_storage.native_array import Box, NativeArray
+from pyiron_storage.provenance.authorship import now
 from pyiron_storage.records.signing import SignedArray, Signing, around
 from pyiron_storage.trusting.admission import is_harmless
 
@@ -463,6 +464,9 @@ class Record:
         assert self.store is not None
         if self._garbage:
             self._collect_garbage()
+        if store is None and self._text_changed and "metadata" in self.header:
+            self.header["metadata"]["modified"] = now()
+            self.touch(HEADER)
         text = self.text() if self._text_changed else None
         self.signing.renew(text, self._count_bytes, self._read_bytes, self.new_arrays)
         for name, array in self.new_arrays.items():

@@ -48,7 +48,8 @@ class Gate:
         self._checked = False
 
     @property
-    def _is_open(self) -> bool:
+    def is_open(self) -> bool:
+        """Whether all of the record may be imported and called, whatever its names are."""
         return self._admission.everything or (self._admission.signed and self._record.signing.trusted)
 
     def check(self, place: Place) -> None:
@@ -63,7 +64,7 @@ class Gate:
         if self._checked or not (record.grows or record.header["types"]) or is_value(place):
             return
         self._checked = True
-        if self._is_open:
+        if self.is_open:
             record.signing.relied_on |= not self._admission.everything
         elif (record.grows or not all(map(self._admits, record.header["types"]))) and not self._are_admitted(place):
             raise self._refusal()
@@ -99,7 +100,7 @@ class Gate:
         CannotImportError
             If it cannot be imported.
         """
-        if not self._is_open and not self._admits(entry, called=called):
+        if not self.is_open and not self._admits(entry, called=called):
             raise self._refusal()
         current = self.current(entry)
         try:
@@ -132,7 +133,7 @@ class Gate:
             If it is not admitted.
         """
         name = f"{cls.__module__}:{cls.__qualname__}"
-        if not self._is_open and name in HARMLESS_VALUES and not self._admission.admits(name):
+        if not self.is_open and name in HARMLESS_VALUES and not self._admission.admits(name):
             raise self._refusal()
 
     def __enter__(self) -> None:

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 
 class RawType:
-    """A class or function that is missing: its entry in the header of a record."""
+    """A class or function that is missing: its entry in the header of a record.
 
-    def __init__(self, entry: dict[str, Any], code: bytes | None) -> None:
-        self.entry, self.code = entry, code
+    Nobody can tell what it is. So a record that it is put into is signed only if it
+    came from one that was trusted as a whole, not by the names in it.
+    """
+
+    def __init__(self, entry: dict[str, Any], code: bytes | None, *, trusted: bool) -> None:
+        self.entry, self.code, self.trusted = entry, code, trusted
 
     def number_in(self, encoder: Encoder) -> int:
         """The number of the type in the header of another record."""
@@ -36,6 +40,8 @@ class RawType:
                 entry["code"] = {"$": "code", "at": encoder.record.add_bytes(self.code)}
             known = encoder.type_numbers[id(self)] = encoder.record.type_number(entry)
             encoder.keep(self)
+            if not self.trusted:
+                encoder.record.signing.distrust()
         return known
 
 
@@ -174,7 +180,8 @@ class StandIns:
     def _raw_type(self, entry: dict[str, Any]) -> RawType:
         entry = deepcopy(entry)
         code = entry.pop("code", None)
-        return RawType(entry, None if code is None else bytes(self._decoder.record.bytes_at(code["at"])))
+        data = None if code is None else bytes(self._decoder.record.bytes_at(code["at"]))
+        return RawType(entry, data, trusted=self._decoder.gate.is_open)
 
     def instead(self, rule: Rule, node: Node) -> Rule:
         """The rule that makes the object of a node: its own, or that of raw objects."""

@@ -18,6 +18,8 @@ import numpy as np
 
 from pyiron_storage.array_handle import ArrayHandle
 from pyiron_storage.errors import NotStorableError, PathNotFoundError, ReadOnlyError, ViewAttributeError, ViewError
+from pyiron_storage.metadata import Metadata
+from pyiron_storage.metadata_places import RecordMetadata
 from pyiron_storage.paths import join, split
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
@@ -140,6 +142,11 @@ class View(Shown):
         return bool(np.array_equal(found, plain) if isinstance(found, np.ndarray) else found == plain)
 
     # -- what it is ------------------------------------------------------------
+
+    @property
+    def metadata(self) -> Metadata:
+        """The metadata of the stored object that this is, or is a part of, to be read and changed."""
+        return Metadata(RecordMetadata(self._source))
 
     @property
     def name(self) -> str:

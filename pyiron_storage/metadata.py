@@ -1,0 +1,166 @@
+"""Metadata: what people and programs say about a stored object or a group, beside what is in it.
+
+It is a small mapping of plain values, which is read and changed without loading
+anything.  `created`, `creator` and `modified` are filled in.  That of an object stands
+in the header of its record, that of a group in a node of its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+
+from pyiron_storage.errors import InvalidOptionError, MetadataMismatchError
+from pyiron_storage.provenance.authorship import authorship, now
+
+OWN = "__metadata__"
+"""The attribute in which an object brings metadata of its own, and the key under which it is kept."""
+
+
+class MetadataSource(Protocol):
+    """Where the metadata of one thing is read and written."""
+
+    def read(self) -> dict[str, Any]: ...
+    def write(self, metadata: dict[str, Any]) -> None: ...
+    def changing(self) -> AbstractContextManager[Any]: ...
+
+
+class Metadata(MutableMapping[str, Any]):
+    """The metadata of a stored object or a group, live: what is changed here is changed in the file.
+
+    Values are None, bool, int, float, str, and lists and dicts of these.
+
+    Parameters
+    ----------
+    source
+        Where it stands.
+
+    Examples
+    --------
+    >>> import pyiron_storage as ps
+    >>> ps.save([1, 2], "run.h5", metadata={"project": "Al"})
+    >>> with ps.open_storage("run.h5") as storage:
+    ...     storage["object"].metadata["checked"] = True
+    ...     metadata = dict(storage["object"].metadata)
+    >>> metadata["project"], metadata["checked"], sorted({"created", "modified"} - set(metadata))
+    ('Al', True, [])
+    """
+
+    def __init__(self, source: MetadataSource) -> None:
+        self._source = source
+
+    def _read(self) -> dict[str, Any]:
+        found = dict(self._source.read())
+        if "created" in found:
+            found.setdefault("modified", found["created"])
+        return found
+
+    def __getitem__(self, key: str) -> Any:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.update({key: value})
+
+    def __delitem__(self, key: str) -> None:
+        with self._source.changing():
+            found = self._source.read()
+            del found[key]
+            self._source.write(found | {"modified": now()})
+
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        """Put in several entries with one change."""
+        new = plain_metadata(dict(other, **more))
+        with self._source.changing():
+            found = self._source.read() or dict(authorship())
+            self._source.write(found | {"modified": now()} | new)
+
+    def __repr__(self) -> str:
+        return f"<metadata {self._read()!r}>"
+
+
+def plain_metadata(given: Any) -> dict[str, Any]:
+    """Return metadata as it is written.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is no mapping of text to plain values.
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidOptionError(f"metadata is a dict of names and plain values, not {given!r}.")
+    return {_name(key): _plain(key, value) for key, value in given.items()}
+
+
+def _name(key: Any) -> str:
+    if not isinstance(key, str):
+        raise InvalidOptionError(f"metadata: the key {key!r} is no text.")
+    return str(key)
+
+
+def _plain(key: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        value = value.isoformat()
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS)
+    except TypeError as error:
+        raise InvalidOptionError(
+            f"metadata: {key!r} is {value!r}, and a value is None, a bool, number or text, or a list or dict of these "
+            f"({error}). Store the rest as an object."
+        ) from error
+    if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+        raise InvalidOptionError(f"metadata: {key!r} is {value!r}, which JSON does not have. Write it as text.")
+    return orjson.loads(text)
+
+
+def new_metadata(given: Mapping[str, Any] | None, obj: Any) -> dict[str, Any]:
+    """The metadata of an object that is stored anew: what is filled in, what it brings along, what was given."""
+    metadata: dict[str, Any] = dict(authorship())
+    if not isinstance(obj, type) and hasattr(type(obj), "__dict__") and hasattr(obj, OWN):
+        metadata[OWN] = _own(getattr(obj, OWN))
+    return metadata | dict(given or {})
+
+
+def _own(value: Any) -> Any:
+    """An object's own metadata; as text where it is nothing plain."""
+    try:
+        return _plain(OWN, dict(value) if isinstance(value, Mapping) else value)
+    except InvalidOptionError:
+        return str(value)
+
+
+def matches(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether metadata has what is wanted: equal values, or values of which a function says True."""
+    return all(
+        (key in found and bool(value(found[key]))) if callable(value) else (key in found and found[key] == value)
+        for key, value in wanted.items()
+    )
+
+
+def require(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
+    """Refuse what does not carry metadata that is asked for.
+
+    Raises
+    ------
+    MetadataMismatchError
+        If an entry is missing or another.
+    """
+    missing = {key: found.get(key) for key in wanted if not matches(found, {key: wanted[key]})}
+    if missing:
+        listed = ", ".join(f"{key} is {value!r}" if key in found else f"no {key}" for key, value in missing.items())
+        raise MetadataMismatchError(
+            f"{where}: it does not carry the metadata that is asked for: it has {listed}, and "
+            f"{', '.join(f'{key}={wanted[key]!r}' for key in missing)} is wanted."
+        )
