@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from pyiron_storage.backends.pickles import PickleStorage
 from pyiron_storage.backends.registry import Backend, backends
-from pyiron_storage.errors import StorageInUseError
+from pyiron_storage.errors import StorageInUseError, UnsupportedOperationError
 from pyiron_storage.paths import Name
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.wants import Want, wants
+from pyiron_storage.records.wants import Want, needs_trust, wants
 from pyiron_storage.storage import GenericStorage
-from pyiron_storage.trusting.admission import is_harmless
 
 
 def trust(filename: str | os.PathLike[str], *, backend: str | Backend | None = None, sign: bool = True) -> list[Want]:
@@ -43,6 +42,8 @@ def trust(filename: str | os.PathLike[str], *, backend: str | Backend | None = N
         If the signing key cannot be read.
     StorageInUseError
         If the file was changed while it was listed.
+    UnsupportedOperationError
+        If it is to be signed, and another library wrote it.
 
     Examples
     --------
@@ -116,10 +117,10 @@ def _record(group: GenericStorage, name: str) -> Record:
 
 def _in_record(group: GenericStorage, name: str) -> Iterator[Want]:
     record = _record(group, name)
-    if record.grows or record.names_code:
+    if record.grows or record.header["types"]:
         by_name: dict[tuple[str, bool], Want] = {}
         for want, number in wants(Place.root(record), (*group._location, name)):
-            if not is_harmless(record.type_entry(number)):
+            if needs_trust(want, record.type_entry(number)):
                 by_name.setdefault((want.name, want.is_code), want)
         yield from by_name.values()
 
@@ -135,7 +136,16 @@ def _sign_all(storage: GenericStorage) -> None:
         return
     for group, name in _groups(storage):
         if _is_record(group, name):
-            _record(group, name).signing.approve()
+            _approve(_record(group, name), group)
     for group, name in reversed(list(_groups(storage))):
         if not _is_record(group, name) and group[Name(name)]._has_node("NAME"):
             group[Name(name)]._sign_object()
+
+
+def _approve(record: Record, group: GenericStorage) -> None:
+    if record.grows and list(_in_record(group, record.path.rpartition("/")[2])):
+        raise UnsupportedOperationError(
+            f"{record.place} was written by another library, whose files are only read, so it cannot be signed. Load "
+            "it with trust=, and save what you loaded."
+        )
+    record.signing.approve()

@@ -199,7 +199,8 @@ class Session:
         options: dict[str, Any] | None = None,
         in_memory: bool = False,
     ) -> None:
-        admission((options or {}).get("trust"))  # refuses what it cannot be
+        if options and options.get("trust") is not None:
+            admission(options["trust"])  # refuses what it cannot be
         self.root = root
         self.file = file
         self.read_only = read_only

@@ -137,6 +137,21 @@ HOSTILE = {
         {"x": {"$": "storable", "type": 0, "version": "1", "nodes": {"pickle": "Y29zCnN5c3RlbQo="}}},
         "object/x: pyiron_storage.ready_made.PickleStorable",
     ),
+    "a harmless value that is called": (
+        [{"name": "builtins:list"}],
+        {"x": call(0, {"$": "range", "items": [0, 3, 1]})},
+        "object/x: builtins.list",
+    ),
+    "one that is called in another way": (
+        [{"name": "builtins:list"}, {"name": "datetime:timezone"}],
+        {"x": {"$": "call", "function": {"$": "import", "type": 0}, "args": []}},
+        "object/x/~function: builtins.list",
+    ),
+    "a harmless value with a state": (
+        [{"name": "fractions:Fraction"}],
+        {"x": {"$": "object", "type": 0, "state": {"a": 1}}},
+        "object/x: fractions.Fraction",
+    ),
     "a module": ([{"name": "this"}], {"x": {"$": "import", "type": 0}}, "object/x: this"),
 }  # fmt: skip
 MORE = [call(0, TOUCH), [call(0, TOUCH)]]
@@ -673,6 +688,32 @@ def test_trust_of_what_names_nothing(capsys, tmp_path):
     with pytest.raises(ps.StorageNotFoundError):
         ps.trust("nowhere.h5")
     assert not Path("nowhere.h5").exists()
+
+
+def test_a_file_of_another_library_cannot_be_signed():
+    import h5io
+
+    h5io.write_hdf5("f.h5", collections.UserDict({"a": 1}), use_state=True)
+    assert ps.trust("f.h5", sign=False)
+    with pytest.raises(ps.UnsupportedOperationError, match="trust="):
+        ps.trust("f.h5")
+
+
+class CallsList(list):
+    def __reduce__(self):
+        return list, (tuple(self),)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_is_mine_and_calls_something_harmless_is_signed(file, another):
+    ps.save({"x": CallsList([1, 2]), "type": list}, file)
+    assert ps.load(file) == {"x": [1, 2], "type": list}
+    another()
+    assert not is_run(lambda: ps.load(file))
+    assert ps.load(file, "type") is list
+    with ps.open_storage(file) as storage:
+        storage["copy"] = {"x": storage["object/x"], "mine": collections.UserDict()}
+    assert not is_run(lambda: ps.load(file, "copy"))
 
 
 # -- pickles --------------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ class Backend:
         if compression is not None:
             options["compression"] = checked_compression(compression, self.storage_class.compressions, self.name)
         trust = options.pop("trust", None)
-        admission(trust)  # refuses what it cannot be
+        if trust is not None:
+            admission(trust)  # refuses what it cannot be
         common = take_common(options) | {"trust": trust}
         storage = self.storage_class(filename, mode, **options)  # type: ignore[call-arg]
         storage._session.options.update(common)

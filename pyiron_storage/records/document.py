@@ -19,7 +19,7 @@ from pyiron_storage.errors import DamagedRecordError, FormatVersionError
 from pyiron_storage.native_array import Box, NativeArray
 from pyiron_storage.provenance.authorship import now
 from pyiron_storage.records.signing import SignedArray, Signing, around
-from pyiron_storage.trusting.admission import is_harmless
+from pyiron_storage.trusting.admission import HARMLESS_CALLS, is_harmless
 
 Node = Any
 """A JSON value of the document: None, bool, int, float, str, list or dict."""
@@ -48,6 +48,9 @@ _REFERENCE: Final = re.compile(rb'\{"\$":(\d+)\}')
 _PARTS: Final = re.compile(rb'\{"\$":"parts","lines":\[((?:\[\d+,\d+\],?)*)\]\}')
 _PART: Final = re.compile(rb"\[(\d+),\d+\]")
 _NATIVE: Final = re.compile(rb'"native":"([^"]*)"')
+
+
+_CALLED: Final = re.compile(rb'"\$":"(?:call|new)","function":|"setter":')
 
 
 class RecordStore(Protocol):
@@ -254,8 +257,22 @@ class Record:
 
     @property
     def names_code(self) -> bool:
-        """Whether a class, function or code is named that is not known to be harmless."""
-        return not all(map(is_harmless, self.header["types"]))
+        """Whether a class, function or code is named that is not known to be harmless, in what was written here.
+
+        A type that is harmless as a value is not where it is called: then there are more uses of types than these.
+        """
+        types = self.header["types"]
+        if not all(map(is_harmless, types)):
+            return True
+        if all(entry["name"] in HARMLESS_CALLS for entry in types):
+            return False
+        calls = [b'{"$":"call","type":%d,' % n for n, entry in enumerate(types) if entry["name"] in HARMLESS_CALLS]
+        lines = [
+            self.raw(line) for line in range(ROOT, len(self) + 1) if self._lines[line - 1] or line in self._changed
+        ]
+        uses = sum(line.count(b'"type":') for line in lines)
+        harmless = sum(line.count(use) for use in (b'{"$":"import","type":', *calls) for line in lines)
+        return uses != harmless or any(_CALLED.search(line) for line in lines)
 
     # -- bytes and arrays ------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import Any
 from pyiron_storage.records.document import Node, Record, reference
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.structure import COLUMNS, LISTS, PAIRS, SINGLE, is_parts, is_reference
-from pyiron_storage.trusting.admission import is_harmless
 
 
 class Graft:
@@ -27,7 +26,7 @@ class Graft:
         self._lines: dict[int, int] = {}
         self._waiting: list[int] = []
         self._types: dict[int, int] = {}
-        self._names_code = False
+        self._names_types = False
 
     def copy(self, place: Place) -> Node:
         """Return a reference to a copy of the node at a place, on a line of its own in the target.
@@ -43,7 +42,7 @@ class Graft:
         while self._waiting:
             known = self._waiting.pop()
             self._target.replace(self._lines[known], self._copy(self._source.parse(known)))
-        if self._names_code and not self._source.signing.trusted:
+        if self._names_types and not self._source.signing.trusted:
             self._target.signing.distrust()
         return reference(line) if place.row is None else {"$": "row", "table": reference(line), "row": place.row[1]}
 
@@ -80,7 +79,7 @@ class Graft:
     def _type(self, number: int) -> int:
         if number not in self._types:
             entry = dict(self._source.type_entry(number))
-            self._names_code |= not is_harmless(entry)
+            self._names_types = True
             if "code" in entry:
                 entry["code"] = self._copy(entry["code"])
             self._types[number] = self._target.type_number(entry)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -71,8 +71,6 @@ class Signing:
 
     Attributes
     ----------
-    trusted
-        Whether all in it that names code was put there by this user or is signed by a known key.
     relied_on
         Whether somebody runs what it names because it is signed.
     seal
@@ -81,9 +79,12 @@ class Signing:
         Whether something that was signed is another now.
     """
 
+    names_nothing: ClassVar[Callable[[Record], bool]]
+    """Whether nothing that a record names could run, found by looking at all of it; set where records are walked."""
+
     def __init__(self, record: Record) -> None:
         self._record = record
-        self.trusted = True
+        self._trusted: bool | None = True
         self.relied_on = False
         self.seal: Seal | None = None
         self.changed = record.store is None
@@ -102,11 +103,22 @@ class Signing:
         copied._keeps = not self._record.changed and not (self.trusted and self._in_memory)
         return copied
 
+    @property
+    def trusted(self) -> bool:
+        """Whether all in it that names code was put there by this user or is signed by a known key."""
+        if self._trusted is None:
+            self._trusted = Signing.names_nothing(self._record)
+        return self._trusted
+
+    @trusted.setter
+    def trusted(self, trusted: bool) -> None:
+        self._trusted = trusted
+
     # -- reading -----------------------------------------------------------------
 
     def open(self, document: bytes) -> None:
         """Look whether a record that was read is signed; one that names nothing needs no signature."""
-        if not self._record.names_code:
+        if not self._record.header["types"]:
             return
         assert self._record.store is not None
         self.text = self._record.store.read_signature()
@@ -116,7 +128,7 @@ class Signing:
             self.seal = Seal.read(fields)
         if self.seal is not None and self.seal.text != digest(document):
             self.seal = None
-        self.trusted = self.seal is not None
+        self._trusted = True if self.seal is not None else None
 
     @property
     def _in_memory(self) -> bool:
@@ -244,7 +256,8 @@ class Signing:
             return
         is_signed = new.keys() if self.seal is None else new.keys() & self.seal.arrays.keys()
         self.changed |= document is not None or bool(is_signed)
-        if not self.changed or not self.trusted or not self._record.names_code:
+        if not self.changed or not self._record.names_code or not self.trusted:
+            self.seal = None if self.changed else self.seal
             return
         if self.seal is None:
             self.seal = Seal()

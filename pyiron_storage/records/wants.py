@@ -15,8 +15,9 @@ from pyiron_storage.errors import DamagedRecordError, StorageError, UntrustedErr
 from pyiron_storage.paths import ReservedPart, join
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.places import Place, key_part
+from pyiron_storage.records.signing import Signing
 from pyiron_storage.records.structure import COLUMNS, LISTS, OWN, PAIRS, SINGLE, is_column, is_parts, is_reference
-from pyiron_storage.trusting.admission import dotted
+from pyiron_storage.trusting.admission import HARMLESS, HARMLESS_CALLS, dotted, is_harmless
 
 Path = tuple[str, ...]
 
@@ -79,6 +80,24 @@ def wants(place: Place, path: Iterable[str] = ()) -> Iterator[tuple[Want, int]]:
             raise
         raise DamagedRecordError(f"{place.record.place}: the record is damaged: {error!r}.") from error
 
+
+def needs_trust(want: Want, entry: dict[str, Any]) -> bool:
+    """Whether what is wanted could run, as it is wanted."""
+    name = entry.get("name")
+    return want.is_code or name not in (HARMLESS_CALLS if want.is_called else HARMLESS)
+
+
+def names_nothing(record: Record) -> bool:
+    """Whether nothing that a record names could run."""
+    types = record.header["types"]
+    if not all(map(is_harmless, types)):
+        return False
+    if all(entry["name"] in HARMLESS_CALLS for entry in types):
+        return True
+    return not any(needs_trust(want, record.type_entry(number)) for want, number in wants(Place.root(record)))
+
+
+Signing.names_nothing = staticmethod(names_nothing)
 
 VALUE: Final = "value"
 CALLED: Final = "called"

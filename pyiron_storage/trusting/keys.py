@@ -89,7 +89,7 @@ def known_key(name: str) -> Key | None:
         if key.name == name:
             return key
     own = folder() / "key"
-    if own.exists() and (key := _read(own, FOR_OTHERS)).name == name:
+    if (str(own) in _read_keys or own.exists()) and (key := _read(own, FOR_OTHERS)).name == name:
         return key
     others = sorted((folder() / "keys").glob("[!.]*"))
     return next((key for key in (_read(path, FOR_OTHERS_THAN_THE_GROUP) for path in others) if key.name == name), None)

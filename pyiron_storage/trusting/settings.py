@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,12 @@ _known: dict[tuple[str, int], tuple[str, ...]] = {}
 
 def folder() -> Path:
     """The user's configuration folder, whether or not it exists."""
-    above = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return _folder_in(os.environ.get("XDG_CONFIG_HOME") or "~/.config", os.environ.get("HOME"))
+
+
+@lru_cache(16)
+def _folder_in(above: str, home: str | None) -> Path:
+    """The folder, for what the environment says."""
     try:
         return Path(above).expanduser() / "pyiron_storage"
     except RuntimeError:  # there is no home
@@ -38,7 +44,7 @@ def admitted_names() -> tuple[str, ...]:
     """
     path = folder() / CONFIGURATION
     try:
-        state = path.stat()
+        state = os.stat(path)  # noqa: PTH116  at every load
     except OSError:
         return ()
     key = str(path), state.st_mtime_ns

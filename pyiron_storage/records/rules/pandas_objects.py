@@ -595,8 +595,13 @@ def _take_arrow(array: Any) -> Pieces:
 
 def _make_arrow(values: Array) -> Any:
     pyarrow = importlib.import_module("pyarrow")
+    if tuple(map(int, pyarrow.__version__.split(".")[:2])) < _SAFE_PYARROW:
+        raise ImportError("pyarrow 14.1 or later, which runs nothing that a stream names")
     with pyarrow.ipc.open_stream(pyarrow.py_buffer(values)) as stream:
         return _pandas().arrays.ArrowExtensionArray(stream.read_all().column(0))
+
+
+_SAFE_PYARROW: Final = (14, 1)
 
 
 def _take_numpy(array: Any) -> Pieces:
