@@ -31,6 +31,7 @@ from pyiron_storage.errors import (
     ArrayIndexError,
     ArrayShapeError,
     CannotImportError,
+    DamagedFileError,
     DamagedRecordError,
     FileKindError,
     FormatVersionError,
@@ -83,6 +84,8 @@ from pyiron_storage.storable import Storable
 from pyiron_storage.storage import GenericStorage
 
 if TYPE_CHECKING:
+    from pyiron_storage.checking import CheckReport, Finding, check
+    from pyiron_storage.compacting import Compacted, compact
     from pyiron_storage.copying import copy
     from pyiron_storage.finding import Found, find
     from pyiron_storage.looking.browser import Browser, browse
@@ -94,7 +97,12 @@ __version__ = "0.1.0"
 _WHEN_USED: Final = {
     "Browser": "pyiron_storage.looking.browser",
     "Change": "pyiron_storage.looking.differences",
+    "CheckReport": "pyiron_storage.checking",
+    "Compacted": "pyiron_storage.compacting",
+    "Finding": "pyiron_storage.checking",
     "browse": "pyiron_storage.looking.browser",
+    "check": "pyiron_storage.checking",
+    "compact": "pyiron_storage.compacting",
     "copy": "pyiron_storage.copying",
     "ObjectVersions": "pyiron_storage.recorded_versions",
     "TypeVersion": "pyiron_storage.recorded_versions",
@@ -124,11 +132,15 @@ __all__ = [
     "Browser",
     "CannotImportError",
     "Change",
+    "CheckReport",
     "CloudpickleStorage",
     "CodePart",
+    "Compacted",
+    "DamagedFileError",
     "DamagedRecordError",
     "DictView",
     "FileKindError",
+    "Finding",
     "FormatVersionError",
     "Found",
     "GenericStorage",
@@ -189,6 +201,8 @@ __all__ = [
     "Want",
     "backends",
     "browse",
+    "check",
+    "compact",
     "copy",
     "delete",
     "diff",

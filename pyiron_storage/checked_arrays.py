@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from pyiron_storage.array_bytes import over, reader, span_of
 from pyiron_storage.checks import UNKNOWN, Check, bytes_of, description
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape
 from pyiron_storage.records.rules.arrays import dtype_node
+
+PIECE_BYTES: Final = 1 << 24
+"""What is read of a large array at a time, to verify it."""
 
 ReadBox = Callable[[Box], Array]
 """Reads a part of an array, unverified."""
@@ -46,6 +50,18 @@ def read_verified(array: NativeArray, check: Check | None, box: Box, read: ReadB
     check.verify_blocks(start // check.block, data, array.place)
     entries: Array = np.frombuffer(data[span[0] - start : span[1] - start], array.dtype)
     return entries[:: box.steps[0]].copy()
+
+
+def verify_in_pieces(array: NativeArray, check: Check | None, read: ReadBox) -> None:
+    """Compare an array with its sums, without having all of it in memory."""
+    if check is None:
+        return
+    check.verify_head(what_is(array), array.place)
+    bytes_now = reader(read, array.shape, array.dtype.itemsize)
+    step = max(1, PIECE_BYTES // check.block) * check.block
+    for start in range(0, array.nbytes, step):
+        data = memoryview(bytes_now(start, min(array.nbytes, start + step)))
+        check.verify_blocks(start // check.block, data, array.place)
 
 
 def verify_whole(array: NativeArray, check: Check | None, content: Array) -> None:

@@ -21,6 +21,8 @@ from pyiron_storage.native_array import Array
 
 BLOCK_BYTES: Final = 1 << 16
 """The bytes that one sum is for, where the value is not too large."""
+TEXT_BLOCK_BYTES: Final = 1 << 12
+"""The same in text: so many bytes are lost, with the lines that they belong to, where one is damaged."""
 MOST_BLOCKS: Final = 1024
 """A value of more blocks than this has larger ones."""
 UNKNOWN: Final = 0
@@ -61,10 +63,10 @@ class Check:
         self.head, self.block, self.sums = head, block, sums
 
     @classmethod
-    def of(cls, what: bytes, data: Any) -> Check:
-        """The check of a value: of what it is, and of its bytes."""
+    def of(cls, what: bytes, data: Any, least: int = BLOCK_BYTES) -> Check:
+        """The check of a value: of what it is, and of its bytes, in blocks of at least so many."""
         view = memoryview(data)
-        block = block_size(len(view))
+        block = block_size(len(view), least)
         return cls(zlib.crc32(what), block, [zlib.crc32(view[at : at + block]) for at in range(0, len(view), block)])
 
     @classmethod
@@ -94,6 +96,17 @@ class Check:
         """
         self.verify_head(what, place)
         self.verify_blocks(0, memoryview(data), place)
+
+    def bad_blocks(self, data: Any) -> list[int]:
+        """The numbers of the blocks that are not as they were written."""
+        view = memoryview(data)
+        starts = range(0, len(view), self.block)
+        sums = [*self.sums, *[-1] * len(starts)]
+        return [
+            number
+            for number, at in enumerate(starts)
+            if sums[number] not in (zlib.crc32(view[at : at + self.block]), UNKNOWN)
+        ]
 
     def verify_head(self, what: bytes, place: str) -> None:
         """Compare what the value is: its kind, dtype and shape."""
@@ -184,9 +197,14 @@ def description(kind: Any, shape: Sequence[int], order: str = "C") -> bytes:
     return orjson.dumps([kind, list(shape), *(["F"] if order == "F" else [])])
 
 
-def block_size(size: int) -> int:
+def text_description(text: bytes) -> bytes:
+    """What a text is: the numbers of its bytes and of its line feeds, so that its lines can be counted on."""
+    return description("text", [len(text), text.count(b"\n")])
+
+
+def block_size(size: int, least: int = BLOCK_BYTES) -> int:
     """How many bytes a sum is for in a value of some size: a power of two."""
-    block = BLOCK_BYTES
+    block = least
     while size > block * MOST_BLOCKS:
         block *= 2
     return block
@@ -202,15 +220,15 @@ def bytes_of(array: Array) -> memoryview:
 class CheckBeside:
     """The check of a value, computed by another thread where there is much of it: ask for it when it is written."""
 
-    def __init__(self, what: bytes, data: memoryview) -> None:
-        self._what, self._data = what, data
+    def __init__(self, what: bytes, data: memoryview, least: int = BLOCK_BYTES) -> None:
+        self._what, self._data, self._least = what, data, least
         self._check: Check | None = None
         self._thread = threading.Thread(target=self._compute) if len(data) >= BESIDE_BYTES else None
         if self._thread is not None:
             self._thread.start()
 
     def _compute(self) -> None:
-        self._check = Check.of(self._what, self._data)
+        self._check = Check.of(self._what, self._data, self._least)
 
     def get(self) -> Check:
         """Return the check, when it is computed."""

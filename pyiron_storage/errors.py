@@ -15,6 +15,7 @@ __all__ = [
     "ArrayIndexError",
     "ArrayShapeError",
     "CannotImportError",
+    "DamagedFileError",
     "DamagedRecordError",
     "FileKindError",
     "FormatVersionError",
@@ -112,6 +113,10 @@ class FileKindError(StorageError, OSError):
 
 class FormatVersionError(StorageError, ValueError):
     """The file was written in a later version of the format than this one reads."""
+
+
+class DamagedFileError(StorageError, OSError):
+    """A file cannot be read any more where it should be: it is damaged."""
 
 
 class DamagedRecordError(StorageError, ValueError):

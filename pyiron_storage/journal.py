@@ -29,7 +29,16 @@ from pyiron_storage.locks import AccessLock
 from pyiron_storage.pages_aside import PagesAside
 from pyiron_storage.redo import Change, CompleteJournal, cut, journal_path
 from pyiron_storage.replacing import confirm_name, free_name_beside, system_error, take_name, write_all, written
-from pyiron_storage.stamp import HEAD_BYTES, STAMP_BYTES, hdf5_end, is_busy_stamp, is_stamp, new_stamp, stamp_place
+from pyiron_storage.stamp import (
+    HEAD_BYTES,
+    LARGEST_FILE,
+    STAMP_BYTES,
+    hdf5_end,
+    is_busy_stamp,
+    is_stamp,
+    new_stamp,
+    stamp_place,
+)
 
 
 class JournaledFile:
@@ -198,7 +207,8 @@ class JournaledFile:
 
     def _read(self, start: int, view: memoryview) -> None:
         done = 0
-        while done < len(view) and (got := os.preadv(self._file, [view[done:]], start + done)):
+        is_possible = start < LARGEST_FILE  # a damaged file may name any place
+        while is_possible and done < len(view) and (got := os.preadv(self._file, [view[done:]], start + done)):
             done += got
         if done < len(view):
             view[done:] = bytes(len(view) - done)

@@ -11,11 +11,14 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from pyiron_storage.errors import ArrayIndexError, ArrayShapeError
+
+if TYPE_CHECKING:
+    from pyiron_storage.checks import Check
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -161,8 +164,8 @@ class NativeArray(ABC):
         The shape of the pieces in which it is stored, where it is stored in pieces.
     in_parts : bool
         Whether a part can be read and written for less than the whole.
-    verify : bool
-        Whether what is read is compared with its checksums also where the array is large.
+    verify : bool or None
+        Whether what is read is compared with its checksums also where the array is large; None where it never is.
     place : str
         File and path, for messages.
     """
@@ -171,7 +174,7 @@ class NativeArray(ABC):
     shape: Shape
     chunks: Shape | None = None
     in_parts: bool = True
-    verify: bool = False
+    verify: bool | None = False
     place: str = ""
 
     @abstractmethod
@@ -185,6 +188,22 @@ class NativeArray(ABC):
     @abstractmethod
     def resize(self, shape: Shape) -> None:
         """Cut, or add zeros; entries keep their index."""
+
+    def check(self) -> Check | None:
+        """The checksums beside it, where it has any."""
+        return None
+
+    def verify_all(self) -> None:
+        """Compare all of it with its checksums, where it has any.
+
+        Raises
+        ------
+        DamagedRecordError
+            If it is not as it was written.
+        """
+        before, self.verify = self.verify, True
+        self.read(Box.whole(self.shape))
+        self.verify = before
 
     def map(self) -> Array:
         """Return all of it, as a read-only memory map where that is possible."""

@@ -38,6 +38,7 @@ class Resource(Protocol):
     def _commit(self) -> None: ...
     def _rollback(self) -> None: ...
     def _close(self) -> None: ...
+    def _understood(self, error: BaseException) -> BaseException: ...
 
 
 class Shared:
@@ -54,7 +55,9 @@ class Shared:
     accesses
         How many accesses are under way, one in the other.
     verifying
-        Whether large arrays are compared with their checksums when they are read.
+        Whether large arrays, too, are compared with their checksums when they are read; None for nothing at all.
+    leaving_out
+        Whether entries that are not whole are left out, rather than all of a group refused.
     lock
         Held by the thread that transaction or access is of.
     """
@@ -69,17 +72,30 @@ class Shared:
         self.depth = 0
         self.doomed = False
         self.accesses = 0
-        self.verifying = False
+        self.verifying: bool | None = False
+        self.leaving_out = False
         self.lock = threading.RLock()
 
     @contextmanager
     def verified(self) -> Iterator[None]:
-        """Verify all that is read inside; part of an access."""
-        before, self.verifying = self.verifying, True
+        """Verify all that is read inside, unless nothing is to be verified; part of an access."""
+        before = self.verifying
+        if before is not None:
+            self.verifying = True
         try:
             yield
         finally:
             self.verifying = before
+
+    @contextmanager
+    def salvaging(self, *, verify: bool | None) -> Iterator[None]:
+        """Leave out, inside, what is seen not to be whole, rather than to refuse all; part of an access."""
+        before = self.leaving_out, self.verifying
+        self.leaving_out, self.verifying = True, verify
+        try:
+            yield
+        finally:
+            self.leaving_out, self.verifying = before
 
 
 class Access:
@@ -105,7 +121,14 @@ class Access:
         shared.accesses += 1
 
     @never_interrupted
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        try:
+            self._end()
+        finally:
+            self._session.raise_understood(error)
+        raise_interrupt()
+
+    def _end(self) -> None:
         shared = self._session.shared
         if not shared.accesses:
             return  # this is a child that was forked meanwhile
@@ -115,7 +138,6 @@ class Access:
                 self._session.root._end_access()
         finally:
             shared.lock.release()
-        raise_interrupt()
 
 
 class Transaction(Generic[_Given]):
@@ -168,6 +190,7 @@ class Transaction(Generic[_Given]):
                 self._session._fail(error, explicit=self._explicit)
         finally:
             self._lock.release()
+        self._session.raise_understood(error)
 
 
 class Session:
@@ -233,6 +256,13 @@ class Session:
         """Raise where the storage was closed."""
         if self.closed:
             raise StorageClosedError(f"{self.file}: the storage was closed. Open it again with open_storage().")
+
+    def raise_understood(self, error: BaseException | None) -> None:
+        """Raise what an error means that came out of the library under a back-end; nothing where it means itself."""
+        if error is not None and not isinstance(error, StorageError):
+            meant = self.root._understood(error)
+            if meant is not error:
+                raise meant from error
 
     def transaction(self, *, explicit: bool = False) -> Transaction[None]:
         """Commit what is done inside at the end of the outermost one, or take it all back."""

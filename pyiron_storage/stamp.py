@@ -18,6 +18,8 @@ HEAD_BYTES: Final = 64
 """How much of the beginning of a file `hdf5_end` needs."""
 _DONE: Final = b"\x89pyStamp"
 _BUSY: Final = b"\x89pyBusy\n"
+LARGEST_FILE: Final = 1 << 62
+"""What is said to be larger is damaged."""
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 
 
@@ -63,4 +65,5 @@ def hdf5_end(head: bytes) -> int | None:
     place, sizes = {0: (40, head[13:15]), 1: (44, head[13:15]), 2: (28, head[9:11]), 3: (28, head[9:11])}.get(
         version, (0, b"")
     )
-    return int.from_bytes(head[place : place + 8], "little") if sizes == b"\x08\x08" else None
+    end = int.from_bytes(head[place : place + 8], "little")
+    return end if sizes == b"\x08\x08" and end < LARGEST_FILE else None

@@ -19,6 +19,7 @@ import numpy as np
 
 import pyiron_storage.records.rules as _rules  # noqa: F401  registers the built-in rules
 from pyiron_storage.array_handle import ArrayHandle
+from pyiron_storage.checks import Check
 from pyiron_storage.errors import (
     InvalidNameError,
     NoObjectError,
@@ -211,6 +212,10 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
     def _close(self) -> None:
         """Give the resource back."""
 
+    def _understood(self, error: BaseException) -> BaseException:
+        """Return what an error means, where the library under a back-end raised it; else itself."""
+        return error
+
     def _destroy(self) -> None:
         """Remove the file or directory, and nothing that others put there; called on an open root."""
         raise UnsupportedOperationError(f"{self._session.file}: this back-end does not delete its files.")
@@ -257,6 +262,41 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
     def _is_foreign(self) -> bool:
         """Whether this group of the back-end is an object that another library stored, in a form of its own."""
         return False
+
+    def _raw_names(self) -> list[str]:
+        """The names of all that is in this group, also of what cannot be read or is reserved."""
+        return self._all_names()
+
+    def _protection(self, name: Name) -> Check | bool:
+        """The checksums of a node; where it has none of its own, whether what it stands in has some."""
+        del name
+        return False
+
+    def _copy_to(self, name: Name, target: GenericStorage) -> None:
+        """Copy what is under a name, as it is, to a group of another storage of the same back-end."""
+        found = self[name]
+        if isinstance(found, GenericStorage):
+            found._copy_all_to(target.create_group(name))
+        else:
+            target._set(name, found)
+
+    def _copy_all_to(self, target: GenericStorage) -> None:
+        """Copy all that is in this group, as it is, to a group of another storage of the same back-end."""
+        for name in self._raw_names():
+            self._copy_to(Name(name), target)
+
+    @classmethod
+    def _open_damaged(cls, filename: str, **options: Any) -> tuple[GenericStorage, list[str]]:
+        """Open a file to see what of it is whole; return it, and the paths of what was lost on the way."""
+        return cls(filename, "r", **options), []  # type: ignore[call-arg]
+
+    def _lost(self) -> list[str]:
+        """The names of what stood in this group and is not whole, where that shows when it is opened."""
+        return []
+
+    def _compact(self) -> None:
+        """Give space back in place; called on the root of a back-end that needs no new file for it."""
+        raise UnsupportedOperationError(f"{self._session.file}: this back-end does not compact its files.")
 
     def _save(self, path: str, value: Any) -> None:
         """Store what `save` is given: in place of what is at a path, and of nothing else."""

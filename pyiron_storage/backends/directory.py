@@ -16,17 +16,31 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from pyiron_storage.backends.compressed_files import is_compressed, read_file, suffix_of, write_new
-from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE, directory_name
-from pyiron_storage.backends.json_checks import check_of, described, entry_sums, hexadecimal, verify_entries
+from pyiron_storage.backends.compressed_files import read_file, suffix_of, write_new
+from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE, directory_name, is_ours
+from pyiron_storage.backends.json_checks import (
+    check_of,
+    damaged_entries,
+    described,
+    entry_sums,
+    hexadecimal,
+    verify_entries,
+    verify_value,
+)
 from pyiron_storage.backends.json_values import array_header, from_json, to_json
 from pyiron_storage.backends.npy_files import Npy, write_npy
-from pyiron_storage.checked_arrays import read_verified, renew, resize
-from pyiron_storage.checks import UNKNOWN, VERIFIED_BYTES, Check, CheckBeside, bytes_of, damage
+from pyiron_storage.checks import (
+    BLOCK_BYTES,
+    TEXT_BLOCK_BYTES,
+    VERIFIED_BYTES,
+    Check,
+    CheckBeside,
+    bytes_of,
+    damage,
+)
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError, StorageError
-from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
-from pyiron_storage.records.document import NATIVE_BYTES
+from pyiron_storage.native_array import Array
 from pyiron_storage.replacing import sync, written
 
 FORMAT: Final = 1
@@ -50,10 +64,16 @@ class Directory:
         Whether it begins empty, whatever is there.
     text
         The content of ``group.json`` where that is not in place yet.
+    salvaging
+        Whether to leave out what is not whole, rather than to refuse it.
     """
 
-    def __init__(self, path: Path, *, fresh: bool = False, text: bytes | None = None) -> None:
+    def __init__(self, path: Path, *, fresh: bool = False, text: bytes | None = None, salvaging: bool = False) -> None:
         self.path = path
+        self.lost: list[str] = []
+        """The names of what was left out."""
+        self.is_checked = False
+        """Whether ``group.json`` has checksums."""
         self.changed = fresh
         self._new_files: list[Path] = []
         self._new_directories: list[Path] = []
@@ -70,7 +90,7 @@ class Directory:
         if fresh and text is not None:
             self._drop_all(text)
         elif text is not None:
-            self._load(text)
+            self._load(text, salvaging=salvaging)
 
     def _drop_all(self, text: bytes) -> None:
         """Begin anew: what was there goes when nobody reads it any more."""
@@ -82,7 +102,7 @@ class Directory:
         self.dropped |= dict.fromkeys([*gone, *self.groups.values()], time.time())
         self.nodes, self.groups = {}, {}
 
-    def _load(self, text: bytes) -> None:
+    def _load(self, text: bytes, *, salvaging: bool = False) -> None:
         where = self.path / GROUP_FILE
         try:
             content = orjson.loads(text)
@@ -97,9 +117,21 @@ class Directory:
             raise FormatVersionError(f"{where}: format version {version!r} is not known here; {FORMAT} is.")
         if type(self.nodes) is not dict or type(self.groups) is not dict:
             raise DamagedRecordError(f"{where}: the nodes or groups of the group are damaged.")
-        verify_entries(content.get("check"), self._entries(), str(where))
+        self.is_checked = "check" in content
+        if salvaging:
+            self._leave_out(content.get("check"))
+        else:
+            verify_entries(content.get("check"), self._entries(), str(where))
         for name in (*self.groups.values(), *self.dropped):
             self._inside(name)
+
+    def _leave_out(self, check: Any) -> None:
+        """Leave out the entries that are not as they were written."""
+        parts = {"nodes": self.nodes, "groups": self.groups, "dropped": self.dropped}
+        for part, name, node in damaged_entries(check, self._entries()):
+            del parts[part][name]
+            self.lost += [name] if part != "dropped" else []
+            del node
 
     def _entries(self) -> list[Any]:
         """What the check of ``group.json`` is for."""
@@ -112,45 +144,50 @@ class Directory:
             raise DamagedRecordError(f"{self.path / GROUP_FILE}: {name!r} is no name of a file in this directory.")
         return self.path / name
 
+    def _file(self, node: dict[str, Any]) -> Path:
+        """The file of a node, which is no link to elsewhere."""
+        file = self._inside(node["file"])
+        refuse_link(file)
+        return file
+
     # -- nodes -----------------------------------------------------------------------
 
-    def read(self, name: str, *, verify: bool = False) -> Any:
-        """Return the value of a node; a large array is compared with its checksums where `verify` says so."""
+    def read(self, name: str, *, verify: bool | None = False) -> Any:
+        """Return the value of a node; for `verify` see `NativeArray`."""
         node = self.nodes[name]
         if type(node) is not dict or "file" not in node:
             return from_json(node, f"{self.path}: {name}")
-        file = self._inside(node["file"])
+        file = self._file(node)
         try:
             if node["$"] == "array":
                 array = Npy.of(file, node).read()
-                if verify or array.nbytes <= VERIFIED_BYTES:
-                    _verify(node, bytes_of(array), file)
+                if verify or (verify is False and array.nbytes <= VERIFIED_BYTES):
+                    verify_value(node, bytes_of(array), file)
                 return array
             data = read_file(file)
-            _verify(node, data, file)
+            if verify is not None:
+                verify_value(node, data, file)
             return data.decode() if node["$"] == "text" else data
         except DamagedRecordError:
             raise
         except (FileNotFoundError, UnicodeDecodeError, ValueError) as error:
             raise DamagedRecordError(f"{file}: the value of {name!r} cannot be read: {error}.") from error
 
-    def read_text(self, name: str) -> bytes:
-        """Return the UTF-8 bytes of a text node."""
+    def read_text(self, name: str, *, verify: bool | None = False) -> bytes:
+        """Return the UTF-8 bytes of a text node, verified unless `verify` is None."""
         node = self.nodes[name]
         if type(node) is dict and node.get("$") == "text":
-            return self._text_of(node, name)
+            file = self._file(node)
+            try:
+                data = read_file(file)
+            except FileNotFoundError as error:
+                raise damage(str(file), f"the file of {name!r} is missing") from error
+            if verify is not None:
+                verify_value(node, data, file)
+            return data
         if type(node) is not str:
             raise TypeError(f"{self.path}: {name} is no text")
         return node.encode()
-
-    def _text_of(self, node: dict[str, Any], name: str) -> bytes:
-        file = self._inside(node["file"])
-        try:
-            data = read_file(file)
-        except FileNotFoundError as error:
-            raise damage(str(file), f"the file of {name!r} is missing") from error
-        _verify(node, data, file)
-        return data
 
     @written
     def write(self, name: str, value: Any, compression: Compression | None = None) -> None:
@@ -159,12 +196,12 @@ class Directory:
             packed = compression if value.nbytes >= COMPRESSED_BYTES else None
             header, file = array_header(value), self._new_file(name, "npy" + suffix_of(packed))
             lying = value if value.flags.forc else np.ascontiguousarray(value)
-            check = CheckBeside(described(header, 0), bytes_of(lying))
+            check = CheckBeside(described(header, b""), bytes_of(lying))
             write_new(file, packed, lambda stream: write_npy(stream, lying))
             self._put(name, {**header, "file": file.name, "check": hexadecimal(check.get().numbers())})
         elif type(value) is bytes and len(value) > INLINE_BYTES:
             node = {"$": "bytes", "size": len(value)}
-            self._put(name, node | self._write_file(name, "bin", value, compression, described(node, len(value))))
+            self._put(name, node | self._write_file(name, "bin", value, compression, described(node, value)))
         elif type(value) is str and len(value) > INLINE_BYTES:
             to_json(value)
             self.write_text(name, value.encode(), compression)
@@ -176,7 +213,7 @@ class Directory:
         """Write a text node to a file of its own; a record ends in ``jsonl``."""
         suffix = "jsonl" if name == "record" else "txt"
         node = {"$": "text"}
-        self._put(name, node | self._write_file(name, suffix, text, compression, described(node, len(text))))
+        self._put(name, node | self._write_file(name, suffix, text, compression, described(node, text)))
 
     def _put(self, name: str, node: Any) -> None:
         self._drop(self.nodes.pop(name, None))
@@ -205,7 +242,7 @@ class Directory:
     def array(self, name: str) -> Npy:
         """The file of an array."""
         node = self.nodes[name]
-        return Npy.of(self._inside(node["file"]), node)
+        return Npy.of(self._file(node), node)
 
     def check(self, name: str) -> Check | None:
         """The checksums of an array."""
@@ -215,6 +252,24 @@ class Directory:
         """Put other checksums in the place of those of an array."""
         self.nodes[name] = {**self.nodes[name], "check": hexadecimal(check.numbers())}
         self.changed = True
+
+    @written
+    def copy_node(self, name: str, target: Directory) -> None:
+        """Copy a node, with its file as it is, to another directory."""
+        node = self.nodes[name]
+        if type(node) is dict and "file" in node:
+            file = self._file(node)
+            copy = target._new_file(name, _COUNTED.sub("", file.name))
+            shutil.copyfile(file, copy)
+            node = {**node, "file": copy.name}
+        target._put(name, node)
+
+    def left_overs(self) -> list[Path]:
+        """Files and directories that this storage made here and does not name any more."""
+        named = [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
+        kept = {*named, *self.groups.values()}
+        ours = [entry for entry in self.path.iterdir() if entry.name in self.dropped or is_ours(entry.name)]
+        return [entry for entry in ours if entry.name not in kept]
 
     def is_changed(self, name: str) -> bool:
         """Whether an array was changed since the last commit."""
@@ -231,7 +286,7 @@ class Directory:
         """Let a copy take the place of the file of an array, to be written."""
         node = self.nodes[name]
         copy = self._new_file(name, "npy")
-        shutil.copyfile(self._inside(node["file"]), copy)
+        shutil.copyfile(self._file(node), copy)
         self._drop(node)
         self.nodes[name] = {**node, "file": copy.name}
         self.changed = True
@@ -260,8 +315,9 @@ class Directory:
         """Write bytes to a file of their own; return its name and check, for the node."""
         packed = compression if len(data) >= COMPRESSED_BYTES else None
         file = self._new_file(name, suffix + suffix_of(packed))
+        least = TEXT_BLOCK_BYTES if suffix in ("jsonl", "txt") else BLOCK_BYTES
         write_new(file, packed, lambda stream: stream.write(data))
-        return {"file": file.name, "check": hexadecimal(Check.of(what, data).numbers())}
+        return {"file": file.name, "check": hexadecimal(Check.of(what, data, least).numbers())}
 
     def _new_file(self, name: str, suffix: str) -> Path:
         """A name that no file has had, as far as one can see: the hint and a counter."""
@@ -349,84 +405,12 @@ class Directory:
                 path.rmdir()
 
 
-class DirectoryArray(NativeArray):
-    """The array of a node: its file is read in part, and written where nobody has seen the rows yet.
-
-    Parameters
-    ----------
-    directory, name
-        Where the node is.
-    compression
-        For a file that is written anew.
-    """
-
-    def __init__(self, directory: Directory, name: str, compression: Compression | None) -> None:
-        self._directory, self._name, self._compression = directory, name, compression
-        npy = directory.array(name)
-        self.dtype, self.shape, self.place = npy.dtype, npy.shape, str(npy.file)
-        self.in_parts = not is_compressed(npy.file)
-        self._is_turned = npy.order == "F"
-
-    def read(self, box: Box) -> Array:
-        if not self.verify and self.nbytes > VERIFIED_BYTES:
-            return self._read(box)
-        if self._is_turned or not self.in_parts:
-            whole: Array = self._directory.read(self._name, verify=True)
-            return whole if box.counts == self.shape else whole[box.slices].copy(order="K")
-        return read_verified(self, self._directory.check(self._name), box, self._read)
-
-    def _read(self, box: Box) -> Array:
-        npy = self._directory.array(self._name)
-        if box.counts == npy.shape or not self.in_parts:
-            whole = npy.read()
-            return whole if box.counts == npy.shape else whole[box.slices].copy(order="K")
-        return np.array(npy.mapped()[box.slices]) if box.size else np.empty(box.counts, npy.dtype)
-
-    def write(self, box: Box, block: Array) -> None:
-        if not block.size:
-            return
-        if not self.in_parts:
-            whole = self._directory.array(self._name).read()
-            whole[box.slices] = block
-            self._directory.write(self._name, whole, self._compression)
-            return
-        if not self._directory.may_write(self._name, box.starts[0] if box.starts else 0):
-            self._directory.copy_file(self._name)
-        self._directory.write_part(self._name, box.slices if box.starts else ..., block)
-        check = self._directory.check(self._name)
-        if check is not None:
-            if self._is_turned:
-                check.sums = [UNKNOWN] * len(check.sums)
-            else:
-                renew(self, check, box, block, self._read)
-            self._directory.note_check(self._name, check)
-
-    def resize(self, shape: Shape) -> None:
-        check, old = self._directory.check(self._name), self.shape
-        if shape[1:] != self.shape[1:] or not self._directory.lengthen(self._name, shape[0]):
-            whole = resized(self._directory.array(self._name).read(), shape)
-            self._directory.write(self._name, whole, self._compression)
-            check = None
-        self.shape = shape
-        if check is not None:
-            resize(self, check, old, self._read)
-            self._directory.note_check(self._name, check)
-
-    def map(self) -> Array:
-        npy = self._directory.array(self._name)
-        if not self.in_parts or npy.nbytes < NATIVE_BYTES or self._directory.is_changed(self._name):
-            return self.read(Box.whole(self.shape))
-        found = npy.mapped()
-        if self.verify:
-            _verify(self._directory.nodes[self._name], bytes_of(found), npy.file)
-        return found
-
-
-def _verify(node: dict[str, Any], data: Any, file: Path) -> None:
-    """Compare the value in a file with the checksums in its node."""
-    check = check_of(node, str(file))
-    if check is not None:
-        check.verify(described(node, len(data)), data, str(file))
+def refuse_link(path: Path) -> None:
+    """Raise where a file or directory of a storage is a link, which might lead anywhere."""
+    if path.is_symlink():
+        raise DamagedRecordError(
+            f"{path} is a link, and a storage reads nothing outside its directory. Put what it leads to in its place."
+        )
 
 
 def remove(path: Path) -> None:

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pyiron_storage.backends.directory import Directory
+from pyiron_storage.backends.directory import Directory, refuse_link
 from pyiron_storage.backends.directory_redo import Contents, read_redo, write_redo
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
 from pyiron_storage.backends.opening import OpenFile, signature
@@ -55,6 +55,8 @@ class DirectoryTree(OpenFile):
         """Where the groups are: under another name until the first commit of a new storage."""
         self._groups: dict[Location, Directory] = {}
         self._deleted: list[Directory] = []
+        self._salvaging = False
+        """Whether groups are read without what is not whole in them."""
         self._redo: Contents = {}
         self._state: tuple[Signature, Signature] | None = None
         self._group_file, self._redo_file = (str(self.real_path / name) for name in (GROUP_FILE, REDO_FILE))
@@ -78,11 +80,16 @@ class DirectoryTree(OpenFile):
         KeyError
             If it is gone.
         """
+        if self._salvaging != self.shared.leaving_out:
+            self._salvaging = not self._salvaging
+            self._groups.clear()
         if names not in self._groups:
             above = self.group(names[:-1]) if names else None
             path = above.path / above.groups[names[-1]] if above else self._root
+            if above:
+                refuse_link(path)
             text = self._redo.get(path.relative_to(self._root).parts) if self._redo else None
-            self._groups[names] = Directory(path, text=text)
+            self._groups[names] = Directory(path, text=text, salvaging=self._salvaging)
         return self._groups[names]
 
     def make(self, above: Location, name: str) -> None:

@@ -28,6 +28,11 @@ def directory_name(name: str) -> str:
     return text
 
 
+def is_ours(name: str) -> bool:
+    """Whether a name is one of those that files of values have, and unfinished ones."""
+    return _OURS.fullmatch(name) is not None
+
+
 def _percent(found: re.Match[str] | str) -> str:
     text = found if isinstance(found, str) else found[0]
     return "".join(f"%{byte:02X}" for byte in text.encode())

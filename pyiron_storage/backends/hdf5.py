@@ -13,9 +13,11 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5, h5g, h5l, h5o, h5p
+from h5py import h5, h5d, h5g, h5l, h5o, h5p
 
 from pyiron_storage.backends.hdf5_arrays import HDF5Array
+from pyiron_storage.backends.hdf5_checks import read_check
+from pyiron_storage.backends.hdf5_errors import damaged_file, is_of_hdf5, open_linked
 from pyiron_storage.backends.hdf5_file import HDF5File, is_hdf5
 from pyiron_storage.backends.hdf5_filters import COMPRESSIONS
 from pyiron_storage.backends.hdf5_names import link_name, plain_name
@@ -34,6 +36,7 @@ from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT
 from pyiron_storage.backends.neighbours.h5io_files import H5ioObject, holds_object, title_of
 from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
 from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
+from pyiron_storage.checks import Check
 from pyiron_storage.compression import Compression, checked_compression
 from pyiron_storage.errors import DamagedRecordError, ReadOnlyError
 from pyiron_storage.locks import TIMEOUT
@@ -220,6 +223,27 @@ class HDF5Storage(GenericStorage):
         dtype, shape = dataset.dtype, dataset.shape
         return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
 
+    def _raw_names(self) -> list[str]:
+        group = self._group()
+        return [plain_name(link) for link in h5py.Group(group).id if group.links.get_info(link).type == h5l.TYPE_HARD]
+
+    def _protection(self, name: Name) -> Check | bool:
+        dataset = self._open(name)
+        layout = dataset.get_create_plist().get_layout()
+        return read_check(dataset, self._where(name)) or bool(layout == h5d.COMPACT)
+
+    def _copy_to(self, name: Name, target: GenericStorage) -> None:
+        assert isinstance(target, HDF5Storage)
+        target._file.listed.pop(target._names, None)
+        h5o.copy(self._group(), link_name(name), target._group(), link_name(name))
+
+    def _copy_all_to(self, target: GenericStorage) -> None:
+        assert isinstance(target, HDF5Storage)
+        super()._copy_all_to(target)
+        mine, others = h5py.Group(self._group()).attrs, h5py.Group(target._group()).attrs
+        for name in mine:
+            others[name] = mine[name]
+
     def _open_array(self, name: Name) -> NativeArray:
         found = self._open(name)
         array = HDF5Array(
@@ -248,7 +272,7 @@ class HDF5Storage(GenericStorage):
         dataset = self._open(name)
         if read_title(dataset) != "unicode":
             raise TypeError(f"{self._where(name)} is no text")
-        return read_text(dataset, self._where(name))
+        return read_text(dataset, self._where(name), verify=self._session.shared.verifying)
 
     def _write_text(self, name: Name, text: bytes) -> None:
         self._file.listed.pop(self._names, None)
@@ -329,6 +353,9 @@ class HDF5Storage(GenericStorage):
     def _reopening(self) -> Any:
         return reopening(HDF5Storage, self._file, self._session)
 
+    def _understood(self, error: BaseException) -> BaseException:
+        return damaged_file(self._file.path, error) if is_of_hdf5(error) else error
+
     def _destroy(self) -> None:
         self._file.path.unlink()
 
@@ -342,13 +369,9 @@ class HDF5Storage(GenericStorage):
         if not self._file.exists:
             raise KeyError(name)
         group, link = self._group(), link_name(name)
-        try:
-            is_here = group.links.get_info(link).type == h5l.TYPE_HARD
-        except RuntimeError:
-            is_here = False
-        if not is_here:
+        if link not in group or group.links.get_info(link).type != h5l.TYPE_HARD:
             raise KeyError(name)
-        return h5o.open(group, link)
+        return open_linked(group, link, self._file.path)
 
     def _where(self, name: str) -> str:
         return f"{self._file.path}: {'/'.join((*self._names, name))}"

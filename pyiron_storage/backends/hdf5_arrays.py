@@ -18,7 +18,7 @@ from pyiron_storage.backends.hdf5_filters import (
     unlimited,
 )
 from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type, part_of, read_array
-from pyiron_storage.checked_arrays import read_verified, renew, resize, verify_whole, what_is
+from pyiron_storage.checked_arrays import read_verified, renew, resize, verify_in_pieces, verify_whole, what_is
 from pyiron_storage.checks import VERIFIED_BYTES, Check, bytes_of
 from pyiron_storage.compression import Compression
 from pyiron_storage.native_array import Array, Box, NativeArray, Shape
@@ -67,12 +67,15 @@ class HDF5Array(NativeArray):
         self.chunks = creation.get_chunk() if self._layout == h5d.CHUNKED else None
 
     def read(self, box: Box) -> Array:
-        if self.verify or self.nbytes <= VERIFIED_BYTES:
-            return read_verified(self, self._check(), box, self._read)
+        if self.verify or (self.verify is False and self.nbytes <= VERIFIED_BYTES):
+            return read_verified(self, self.check(), box, self._read)
         return self._read(box)
 
-    def _check(self) -> Check | None:
+    def check(self) -> Check | None:
         return read_check(self._dataset, self.place)
+
+    def verify_all(self) -> None:
+        verify_in_pieces(self, self.check(), self._read)
 
     def _read(self, box: Box) -> Array:
         if box.counts == self.shape:
@@ -89,13 +92,13 @@ class HDF5Array(NativeArray):
     def write(self, box: Box, block: Array) -> None:
         if block.size:
             self._dataset.write(*self._spaces(box), block, hdf5_type(self.dtype))
-            check = self._check()
+            check = self.check()
             if check is not None:
                 renew(self, check, box, block, self._read)
                 write_check(self._dataset, check)
 
     def resize(self, shape: Shape) -> None:
-        check, old = self._check(), self.shape
+        check, old = self.check(), self.shape
         if check is None and self.nbytes <= COMPACT_BYTES:  # it stood in the header, which has its own
             whole = Box.whole(self.shape)
             check = Check.of(what_is(self), bytes_of(self._read(whole)))
@@ -138,5 +141,5 @@ class HDF5Array(NativeArray):
         offset = self._dataset.get_offset() if is_plain and self.nbytes >= NATIVE_BYTES else None
         found = None if offset is None else self._mapped(offset, self.dtype, self.shape)
         if found is not None and self.verify:
-            verify_whole(self, self._check(), found)
+            verify_whole(self, self.check(), found)
         return super().map() if found is None else found

@@ -54,17 +54,17 @@ def write_check(dataset: Any, check: Check) -> None:
     attribute.write(padded, _KIND)
 
 
-def verify_array(dataset: Any, array: Array, place: str, *, whatever_size: bool = False) -> None:
+def verify_array(dataset: Any, array: Array, place: str, *, verify: bool | None = False) -> None:
     """Compare an array with the checksums beside it, where it is small or that is asked for."""
-    if array.nbytes > VERIFIED_BYTES and not whatever_size:
+    if verify is None or (array.nbytes > VERIFIED_BYTES and not verify):
         return
     check = read_check(dataset, place)
     if check is not None:
         check.verify(description(dtype_node(array.dtype), array.shape), bytes_of(array), place)
 
 
-def verify_bytes(dataset: Any, kind: str, data: bytes, place: str) -> None:
+def verify_bytes(dataset: Any, what: bytes, data: bytes, place: str) -> None:
     """Compare text or bytes with the checksums beside them."""
     check = read_check(dataset, place)
     if check is not None:
-        check.verify(description(kind, [len(data)]), data, place)
+        check.verify(what, data, place)

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5a, h5f, h5g, h5o
+from h5py import h5a, h5f, h5g
 
+from pyiron_storage.backends.hdf5_errors import open_linked
 from pyiron_storage.backends.hdf5_names import link_name
 from pyiron_storage.backends.neighbours.bagofholding_files import Bag, kind_of_bag
 from pyiron_storage.backends.opening import OpenFile
@@ -79,11 +80,20 @@ class HDF5File(OpenFile):
         if self._file.failure is not None:
             self._file.raise_failure()
         if names not in self._groups:
-            found = h5o.open(self._hdf5.id, b"/" + b"/".join(map(link_name, names)))
-            if not isinstance(found, h5g.GroupID):
-                raise KeyError(names[-1])
-            self._groups[names] = found
+            self._groups[names] = self._open_group(names)
         return self._groups[names]
+
+    def _open_group(self, names: Location) -> h5g.GroupID:
+        """Open a group step by step: what is gone is told from what cannot be read."""
+        group = h5g.open(self._hdf5.id, b"/")
+        for name in names:
+            link = link_name(name)
+            if link not in group:
+                raise KeyError(name)
+            group = open_linked(group, link, self.path)
+            if not isinstance(group, h5g.GroupID):
+                raise KeyError(name)
+        return group
 
     def forget(self, names: Location) -> None:
         """Drop the open groups and the lists at and below a location, which is deleted."""
@@ -280,10 +290,13 @@ class HDF5File(OpenFile):
         try:
             self._hdf5 = _open_hdf5(self._file, writing=writing)
             kind = kind_of_bag(self.group(()))
-        except OSError as error:
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
             self._shut()
+            if isinstance(error, StorageError):
+                raise
             raise FileKindError(
-                f"{self.path}: HDF5 cannot open the file: {error}. It is damaged, or it is no HDF5 file."
+                f"{self.path}: HDF5 cannot open the file: {error}. It is damaged, or it is no HDF5 file. "
+                "ps.check(filename, repair=True) keeps what is whole."
             ) from error
         except BaseException:
             self._shut()

@@ -24,7 +24,18 @@ from pyiron_storage.backends.hdf5_filters import (
     read_into,
     unlimited,
 )
-from pyiron_storage.checks import UNKNOWN, Check, CheckBeside, block_size, bytes_of, damage, description
+from pyiron_storage.checks import (
+    BLOCK_BYTES,
+    TEXT_BLOCK_BYTES,
+    UNKNOWN,
+    Check,
+    CheckBeside,
+    block_size,
+    bytes_of,
+    damage,
+    description,
+    text_description,
+)
 from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.large_memory import filled
@@ -33,10 +44,6 @@ from pyiron_storage.records.rules.arrays import dtype_node
 
 NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}
 """The TITLE and the dtype of each kind of number; h5io writes bool as an int of dtype bool."""
-
-
-KINDS: Final = {"unicode": "text", "void": "bytes"}
-"""What values with these TITLEs are called in their checksums."""
 
 
 def native_form(value: Any) -> tuple[str, Array, h5t.TypeID]:
@@ -158,16 +165,23 @@ def fill_dataset(dataset: Any, title: str, array: Array, kind: h5t.TypeID) -> No
     """Write a value into a dataset of its shape, and its checksums beside it where HDF5 has none for it."""
     beside = None
     if array.nbytes > COMPACT_BYTES or h5a.exists(dataset, CHECK):
-        beside = CheckBeside(_description(title, array), bytes_of(array))
+        beside = CheckBeside(_description(title, array), bytes_of(array), block_of(title))
     if array.size:
         dataset.write(h5s.ALL, h5s.ALL, array, kind)
     if beside is not None:
         write_check(dataset, beside.get())
 
 
+def block_of(title: str) -> int:
+    """How many bytes of a value one checksum is for at least."""
+    return TEXT_BLOCK_BYTES if title == "unicode" else BLOCK_BYTES
+
+
 def _description(title: str, array: Array) -> bytes:
-    if title in KINDS:
-        return description(KINDS[title], [array.nbytes])
+    if title == "unicode":
+        return text_description(array.tobytes())
+    if title == "void":
+        return description("bytes", [array.nbytes])
     return description(dtype_node(array.dtype), array.shape)
 
 
@@ -243,14 +257,15 @@ def read_bytes(dataset: Any) -> bytes:
     return read_array(dataset).tobytes()
 
 
-def read_text(dataset: Any, where: str) -> bytes:
-    """The bytes of a text dataset, verified."""
+def read_text(dataset: Any, where: str, *, verify: bool | None = False) -> bytes:
+    """The bytes of a text dataset, verified unless `verify` is None."""
     text = read_bytes(dataset)
-    verify_bytes(dataset, "text", text, where)
+    if verify is not None:
+        verify_bytes(dataset, text_description(text), text, where)
     return text
 
 
-def read_value(dataset: Any, where: str, *, verify: bool = False) -> Any:
+def read_value(dataset: Any, where: str, *, verify: bool | None = False) -> Any:
     """The native value of a dataset, by its TITLE; a dataset without one is an array.
 
     Parameters
@@ -260,7 +275,7 @@ def read_value(dataset: Any, where: str, *, verify: bool = False) -> Any:
     where
         File and path, for messages.
     verify
-        Whether a large array is compared with its checksums too.
+        Whether a large array is compared with its checksums too; None for nothing at all.
     """
     title = read_title(dataset)
     if title == "float" and dataset.shape == (1,):  # the commonest, without asking for the dtype
@@ -268,15 +283,16 @@ def read_value(dataset: Any, where: str, *, verify: bool = False) -> Any:
         dataset.read(h5s.ALL, h5s.ALL, number)
         return float(number[0])
     if title in ("unicode", "ascii", "str"):
-        return _decoded(read_text(dataset, where), where)
+        return _decoded(read_text(dataset, where, verify=verify), where)
     if title == "None":
         return None
     array = read_array(dataset)
     if title in ("ndarray", None):
-        verify_array(dataset, array, where, whatever_size=verify)
+        verify_array(dataset, array, where, verify=verify)
         return array
-    if title == "void":
-        verify_bytes(dataset, "bytes", array.tobytes(), where)
+    if title == "void" and verify is not None:
+        data = array.tobytes()
+        verify_bytes(dataset, description("bytes", [len(data)]), data, where)
     try:
         return _single(title, array)
     except (ValueError, TypeError, IndexError, AttributeError) as error:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
-from pyiron_storage.checks import Check, damage, description
+from pyiron_storage.checks import Check, damage, description, text_description
 from pyiron_storage.errors import DamagedRecordError
 
 Array = np.ndarray[Any, Any]
@@ -45,11 +46,24 @@ def check_of(node: dict[str, Any], place: str) -> Check | None:
     return check
 
 
-def described(node: dict[str, Any], size: int) -> bytes:
-    """What the value of a node is, for its checksums; `size` is that of text and bytes."""
+def described(node: dict[str, Any], data: bytes | memoryview) -> bytes:
+    """What the value of a node is, for its checksums."""
     if node["$"] == "array":
         return description(node["dtype"], node["shape"], node.get("order", "C"))
-    return description(node["$"], [size])
+    return text_description(bytes(data)) if node["$"] == "text" else description("bytes", [len(data)])
+
+
+def verify_value(node: dict[str, Any], data: bytes | memoryview, file: Path) -> None:
+    """Compare the value in a file with the checksums in its node.
+
+    Raises
+    ------
+    DamagedRecordError
+        If it is not the one that was written.
+    """
+    check = check_of(node, str(file))
+    if check is not None:
+        check.verify(described(node, data), data, str(file))
 
 
 # -- the entries of a file of JSON -----------------------------------------------------
@@ -65,7 +79,7 @@ def entry_sums(entries: Iterable[Any]) -> str:
     return " ".join(map(entry_sum, entries))
 
 
-def verify_entries(check: Any, entries: Iterable[Any], place: str) -> None:
+def verify_entries(check: Any, entries: list[Any], place: str) -> None:
     """Compare the entries of a file with their checksums; a file without them is not verified.
 
     Raises
@@ -73,12 +87,17 @@ def verify_entries(check: Any, entries: Iterable[Any], place: str) -> None:
     DamagedRecordError
         If some are not as they were written.
     """
-    if check is None or check == (found := entry_sums(entries)):
+    if check is None or check == entry_sums(entries):
         return
-    known = set(check.split()) if type(check) is str else set()
-    others = [entry for entry, number in zip(entries, found.split(), strict=True) if number not in known]
+    others = damaged_entries(check, entries)
     what = f"{others[0][1]!r} is" if others else "some entries are"
     raise changed(place, f"{what} not as it was written")
+
+
+def damaged_entries(check: Any, entries: Iterable[Any]) -> list[Any]:
+    """The entries of a file that are not as they were written; none where it has no checksums."""
+    known = set(check.split()) if type(check) is str else None
+    return [] if known is None else [entry for entry in entries if entry_sum(entry) not in known]
 
 
 def changed(place: str, found: str) -> DamagedRecordError:

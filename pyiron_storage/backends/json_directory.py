@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from pyiron_storage.backends.compressed_files import COMPRESSIONS
-from pyiron_storage.backends.directory import Directory, DirectoryArray, remove
+from pyiron_storage.backends.directory import Directory, remove
+from pyiron_storage.backends.directory_arrays import DirectoryArray
 from pyiron_storage.backends.directory_tree import DirectoryTree
 from pyiron_storage.backends.file_names import GROUP_FILE
 from pyiron_storage.backends.json_values import dtype_of
 from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
+from pyiron_storage.checks import Check
 from pyiron_storage.compression import Compression, checked_compression
 from pyiron_storage.locks import TIMEOUT
 from pyiron_storage.native_array import NativeArray
@@ -143,10 +145,37 @@ class JSONStorage(GenericStorage):
         return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
 
     def _read_text(self, name: Name) -> bytes:
-        return self._group.read_text(name)
+        return self._group.read_text(name, verify=self._session.shared.verifying)
 
     def _write_text(self, name: Name, text: bytes) -> None:
         self._group.write_text(str(name), text, self._compression)
+
+    def _raw_names(self) -> list[str]:
+        return [*self._group.nodes, *self._group.groups]
+
+    def _lost(self) -> list[str]:
+        return self._group.lost
+
+    def _protection(self, name: Name) -> Check | bool:
+        node = self._group.nodes[name]
+        if type(node) is dict and "file" in node:
+            return self._group.check(name) or False
+        return self._group.is_checked
+
+    def _copy_to(self, name: Name, target: GenericStorage) -> None:
+        assert isinstance(target, JSONStorage)
+        if name in self._group.groups:
+            super()._copy_to(name, target)
+        else:
+            self._group.copy_node(str(name), target._group)
+
+    def _compact(self) -> None:
+        waiting = [self]
+        while waiting:
+            group = waiting.pop()
+            for path in group._group.left_overs():
+                remove(path)
+            waiting += [group._inside(name) for name in group._group.groups]
 
     def _open_array(self, name: Name) -> NativeArray:
         array = DirectoryArray(self._group, str(name), self._compression)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
-from pyiron_storage.backends.json_checks import entry_sums, verify_entries
+from pyiron_storage.backends.json_checks import damaged_entries, entry_sums, verify_entries
 from pyiron_storage.backends.json_values import from_json, to_json
 from pyiron_storage.backends.memory import MemoryStorage, SharedTree, Tree
 from pyiron_storage.backends.opening import (
@@ -24,11 +24,13 @@ from pyiron_storage.backends.opening import (
     reopening,
     signature,
 )
+from pyiron_storage.checks import Check
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
 from pyiron_storage.locks import TIMEOUT
-from pyiron_storage.paths import escape
+from pyiron_storage.paths import Name, escape
 from pyiron_storage.records.document import MAGIC, ROOT
 from pyiron_storage.replacing import replace_file
+from pyiron_storage.storage import GenericStorage
 from pyiron_storage.trusting.admission import Trust
 
 FORMAT: Final = 1
@@ -83,6 +85,18 @@ class JSONFileStorage(MemoryStorage):
         )
         if begins_anew(mode):
             self._begin_anew(self._shared.clear)
+
+    @classmethod
+    def _open_damaged(cls, filename: str, **options: Any) -> tuple[GenericStorage, list[str]]:
+        content = _read_content(Path(filename), filename)
+        check = content.get("check")
+        lost = [entry[1] for entry in damaged_entries(check, entries(content))]
+        storage = WholeParts(is_checked=check is not None)
+        storage._shared.root.update(_whole_tree(content, "", set(lost), lost, filename))
+        return storage, lost
+
+    def _compact(self) -> None:
+        """Nothing to do: each commit writes the file anew."""
 
     def _begin_access(self) -> None:
         self._file.refresh()
@@ -162,18 +176,40 @@ class JSONFile(OpenFile):
         self.give_back_for_good()
 
     def _read(self) -> Tree:
-        try:
-            content = orjson.loads(self.real_path.read_bytes())
-        except orjson.JSONDecodeError as error:
-            raise FileKindError(f"{self.path}: the file is not JSON: {error}.") from error
-        version = content.get("pyiron_storage") if type(content) is dict else None
-        if type(version) is not int or content.get("kind") != "file":
-            raise FileKindError(f"{self.path}: the file is JSON, but no storage of pyiron_storage.")
-        if version > FORMAT:
-            raise FormatVersionError(f"{self.path}: format version {version} is later than {FORMAT}, known here.")
+        content = _read_content(self.real_path, str(self.path))
         tree = _tree(content, str(self.path))
         verify_entries(content.get("check"), list(entries(content)), str(self.path))
         return tree
+
+
+class WholeParts(MemoryStorage):
+    """What is whole of a JSON file."""
+
+    def __init__(self, *, is_checked: bool) -> None:
+        super().__init__()
+        self._is_checked = is_checked
+
+    def _inside(self, name: str) -> MemoryStorage:
+        group = WholeParts.__new__(WholeParts)
+        group._is_checked = self._is_checked
+        return group._become(self._shared, (*self._names, str(name)))
+
+    def _protection(self, name: Name) -> Check | bool:
+        return self._is_checked
+
+
+def _read_content(path: Path, where: str) -> dict[str, Any]:
+    """The JSON of a file of this back-end."""
+    try:
+        content = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise FileKindError(f"{where}: the file is not JSON: {error}.") from error
+    version = content.get("pyiron_storage") if type(content) is dict else None
+    if type(version) is not int or content.get("kind") != "file":
+        raise FileKindError(f"{where}: the file is JSON, but no storage of pyiron_storage.")
+    if version > FORMAT:
+        raise FormatVersionError(f"{where}: format version {version} is later than {FORMAT}, known here.")
+    return cast(dict[str, Any], content)
 
 
 def entries(content: dict[str, Any], path: str = "") -> Iterator[list[Any]]:
@@ -211,6 +247,21 @@ def _tree(content: dict[str, Any], where: str) -> Tree:
         return nodes | {name: _tree(inner, f"{where}/{name}") for name, inner in content["groups"].items()}
     except (KeyError, AttributeError, TypeError) as error:
         raise DamagedRecordError(f"{where}: a group lacks its nodes or groups: {error!r}.") from error
+
+
+def _whole_tree(content: dict[str, Any], path: str, bad: set[str], lost: list[str], where: str) -> Tree:
+    """What is whole in a group; what does not make a value is added to what is lost."""
+    tree: Tree = {}
+    for name, node in content["nodes"].items():
+        if (inner := _inner(path, name)) not in bad:
+            try:
+                tree[name] = _value(node, f"{where}: {inner}")
+            except DamagedRecordError:
+                lost.append(inner)
+    for name, group in content["groups"].items():
+        if (inner := _inner(path, name)) not in bad:
+            tree[name] = _whole_tree(group, inner, bad, lost, where)
+    return tree
 
 
 def _value(node: Any, where: str) -> Any:

@@ -25,6 +25,8 @@ from pyiron_storage.native_array import Array, Shape
 LONGEST_HEADER: Final = 2**20
 READ_BYTES: Final = 2**22
 """What is unpacked at a time."""
+MOST_UNPACKED: Final = 50_000
+"""No compression makes more bytes of one: Zstandard writes 128 kB of zeros as 4 bytes."""
 
 
 class Npy(NamedTuple):
@@ -76,13 +78,22 @@ class Npy(NamedTuple):
     def read(self) -> Array:
         """Return the array, in memory of its own."""
         with open_file(self.file) as stream, unpacking(self.file):
-            self.begin(stream)
+            self._check_size(self.begin(stream))
             lying = filled(
                 self.shape[::-1] if self.order == "F" else self.shape,
                 self.dtype,
                 lambda _, memory: self._read_into(stream, memory),
             )
             return lying.T if self.order == "F" else lying
+
+    def _check_size(self, offset: int) -> None:
+        """Raise where the file cannot hold so many bytes, before memory is asked for."""
+        most = self.file.stat().st_size * (MOST_UNPACKED if is_compressed(self.file) else 1)
+        if offset + self.nbytes > most:
+            raise DamagedRecordError(
+                f"{self.file}: the file has {self.file.stat().st_size} bytes, and an array of {self.dtype} and shape "
+                f"{self.shape} takes {offset + self.nbytes}: it ends before the array does."
+            )
 
     def _read_into(self, stream: Any, array: Array) -> None:
         """Read straight into the array."""

@@ -218,10 +218,21 @@ class Record:
     def parts(self, line: int) -> list[int]:
         """The lines on which long lists and objects of this line go on, and on which those go on."""
         text = self.raw(line)
-        if b'{"$":"parts",' not in text:
-            return []
-        direct = [int(number) for lines in _PARTS.findall(text) for number in _PART.findall(lines)]
-        return [line for part in direct for line in (part, *self.parts(part))]
+        return self._parts(text, (line,)) if b'{"$":"parts",' in text else []
+
+    def _parts(self, text: bytes, above: tuple[int, ...]) -> list[int]:
+        found = []
+        for lines in _PARTS.findall(text):
+            for part in map(int, _PART.findall(lines)):
+                if part in above:
+                    raise self.in_itself(part)
+                inner = self.raw(part)
+                found += [part, *(self._parts(inner, (*above, part)) if b'{"$":"parts",' in inner else ())]
+        return found
+
+    def in_itself(self, line: int) -> DamagedRecordError:
+        """The error for a line that holds itself, or refers to itself, in a way no object can."""
+        return DamagedRecordError(f"{self.place}: line {line} of the record holds itself in a way no object can.")
 
     @property
     def changed(self) -> bool:

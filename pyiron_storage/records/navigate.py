@@ -60,8 +60,13 @@ class NodeInfo:
 def rule_of(place: Place) -> Rule:
     """Return the rule of the node at a place, followed."""
     node = place.node
+    steps = 0
     while is_parts(node):
-        node = place.record.node(node["lines"][0][0])
+        line = node["lines"][0][0]
+        node = place.record.node(line)
+        steps += 1
+        if steps > len(place.record):
+            raise place.record.in_itself(line)
     if type(node) is list:
         return REGISTRY.by_name["list"]
     if type(node) is not dict:

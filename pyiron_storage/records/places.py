@@ -69,8 +69,12 @@ class Place:
     def follow(self) -> Place:
         """The place that this one refers to, or this one."""
         place = self
+        steps = 0
         while is_reference(place.node):
             place = Place.at_line(place.record, place.node["$"])
+            steps += 1
+            if steps > len(place.record):
+                raise place.record.in_itself(place.line)
         return Place.row_place(place) if is_row(place.node) else place
 
 

@@ -1,0 +1,247 @@
+"""`check` and `compact`: what is damaged is listed, what is whole is kept, and only space is given back."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from test_checks import replace_bytes
+
+import pyiron_storage as ps
+
+KINDS = ["h5", "jsondir", "json"]
+BIG = np.arange(100_000.0)
+NUMBER = np.float64(70_000.0).tobytes()
+
+
+class Unimportable:
+    """Not known to who checks."""
+
+
+@pytest.fixture
+def file(request, tmp_path):
+    """A storage with values, groups, and objects."""
+    file = tmp_path / f"it.{request.param}"
+    with ps.open_storage(file) as storage:
+        storage["number"] = -3.72
+        storage["words"] = "many words " * 500
+        storage["group/inner/array"] = BIG
+        storage["group/object"] = {
+            "good": [1, 2, {"x": "y" * 3000}],
+            "damaged": {"big": BIG + 0.5, "rest": "stays"},
+            "cell": np.eye(3),
+            "list": ["a" * 5000, "b" * 5000, np.arange(100), "c" * 40_000],
+        }
+        storage["whole"] = {"inside": np.linspace(0, 1, 50_000), "name": "untouched"}
+    return file
+
+
+every_kind = pytest.mark.parametrize("file", KINDS, indirect=True)
+with_files = pytest.mark.parametrize("file", ["h5", "jsondir"], indirect=True)
+
+
+@every_kind
+def test_a_whole_file_is_told_so(file):
+    report = ps.check(file)
+    assert report
+    assert (report.ok, report.findings, report.nodes, report.objects) == (True, [], 3, 2)
+    assert "3 values and 2 objects are whole" in str(report)
+    assert ps.check(file, repair=True).damaged_file is None
+
+
+@with_files
+def test_damage_of_a_large_array_is_listed_and_the_rest_kept(file):
+    replace_bytes(file, NUMBER, bytes(8))
+    report = ps.check(file)
+    assert not report
+    assert [(finding.path, finding.kind) for finding in report.findings] == [("group/inner/array", "damaged")]
+    assert "from 524288 to 589824" in str(report)
+    report = ps.check(file, repair=True)
+    assert report.lost == ["group/inner/array"]
+    assert set(report.saved) == {"number", "words", "group/object", "whole"}
+    assert report.damaged_file == f"{file}.damaged"
+    assert ps.check(file).ok
+    assert not ps.check(report.damaged_file, backend="hdf5" if file.is_file() else "json")
+    assert ps.load(file, "number") == -3.72
+    assert np.array_equal(ps.load(file, "whole/inside"), np.linspace(0, 1, 50_000))
+    assert list(ps.open_storage(file, "r")["group"]) == ["inner", "object"]
+
+
+@with_files
+def test_the_whole_entries_of_a_damaged_object_are_kept(file):
+    replace_bytes(file, (BIG + 0.5)[50_000:50_100].tobytes(), bytes(800))
+    report = ps.check(file, repair=True)
+    assert report.lost == ["group/object/damaged/big"]
+    kept = ps.load(file, "group/object")
+    assert (kept["good"], kept["damaged"]) == ([1, 2, {"x": "y" * 3000}], {"rest": "stays"})
+    assert np.array_equal(kept["cell"], np.eye(3))
+
+
+@with_files
+def test_whole_lines_of_a_damaged_document_are_kept(file):
+    replace_bytes(file, b"c" * 20_000, b"c" * 10_000 + b"d" + b"c" * 9999)
+    report = ps.check(file, repair=True)
+    assert report.lost == ["group/object/list/3"]
+    kept = ps.load(file, "group/object")["list"]
+    assert kept[:2] == ["a" * 5000, "b" * 5000]
+    assert kept[3] is None
+    assert np.array_equal(kept[2], np.arange(100))
+
+
+@with_files
+def test_a_damaged_value_is_left_out(file):
+    replace_bytes(file, b"words many words many", b"words many wards many")
+    report = ps.check(file, repair=True)
+    assert report.lost == ["words"]
+    assert set(ps.open_storage(file, "r")) == {"number", "group", "whole"}
+
+
+@pytest.mark.parametrize("file", ["json", "jsondir"], indirect=True)
+def test_a_damaged_entry_of_a_json_file_is_left_out(file):
+    replace_bytes(file, b'"number": -3.72', b'"number": -3.73')
+    assert [finding.path for finding in ps.check(file).damaged] == ["number"]
+    assert ps.check(file, repair=True).lost == ["number"]
+    assert ps.load(file, "whole/name") == "untouched"
+    assert ps.check(file).ok
+
+
+def test_a_damaged_group_of_hdf5_is_left_out(tmp_path):
+    file = tmp_path / "it.h5"
+    with ps.open_storage(file) as storage:
+        storage["first/value"] = 1
+        storage["second/value"] = 2
+    with h5py.File(file) as hdf5:
+        address = h5py.h5o.get_info(hdf5["first"].id).addr
+    content = bytearray(file.read_bytes())
+    content[address + 8] ^= 255
+    file.write_bytes(content)
+    with pytest.raises(ps.StorageError):
+        ps.load(file, "first/value")
+    report = ps.check(file, repair=True)
+    assert report.lost == ["first"]
+    assert ps.load(file, "second/value") == 2
+
+
+@every_kind
+def test_a_file_that_cannot_be_opened_is_kept(file):
+    path = file if file.is_file() else file / "group.json"
+    path.write_bytes(path.read_bytes()[:1000:2])
+    before = path.read_bytes()
+    report = ps.check(file, repair=True)
+    assert not report
+    assert [finding.path for finding in report.findings] == [""]
+    assert path.read_bytes() == before
+
+
+def test_what_has_no_checksums_is_listed_and_no_damage(tmp_path):
+    file = tmp_path / "it.h5"
+    with h5py.File(file, "w") as hdf5:
+        hdf5["foreign"] = BIG
+    report = ps.check(file)
+    assert report.ok
+    assert [(finding.path, finding.kind) for finding in report.findings] == [("foreign", "unverified")]
+
+
+@with_files
+def test_what_was_written_in_columns_is_listed_as_unverified(file):
+    with ps.open_storage(file) as storage:
+        storage["wide"] = np.zeros((40, 100_000))
+        storage.array("wide")[:, 5] = 1
+    (finding,) = ps.check(file).findings
+    assert (finding.path, finding.kind) == ("wide", "unverified")
+    assert "have no checksum" in finding.message
+
+
+@every_kind
+def test_nothing_is_imported_to_check_repair_or_compact(file, tmp_path):
+    with ps.open_storage(file) as storage:
+        storage["strange"] = [Unimportable() for _ in range(3)]
+    code = f"import pyiron_storage as ps; assert ps.check({str(file)!r}, repair=True).ok; ps.compact({str(file)!r})"
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=tmp_path, env={"PYTHONPATH": str(Path(ps.__file__).parents[1])}
+    )
+    assert type(ps.load(file, "strange")[2]) is Unimportable
+
+
+# -- compact ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_compact_gives_space_back_and_keeps_all(kind, tmp_path):
+    file = tmp_path / f"it.{kind}"
+    options = {} if kind == "json" else {"compression": "gzip"}
+    with ps.open_storage(file, **options) as storage:
+        for number in range(5):
+            storage[f"array{number}"] = np.random.default_rng(number).random(50_000)
+        storage["group/object"] = {"big": BIG, "text": "x" * 5000, "self": [1]}
+        storage["kept"] = np.zeros(100_000)
+        storage.array("kept").append([1.0])
+        for number in range(5):
+            del storage[f"array{number}"]
+    before, after = ps.compact(file)
+    if kind != "json":
+        assert before > 1_500_000
+        assert after < 250_000
+    assert ps.check(file).ok
+    assert not ps.check(file).findings
+    found = ps.load(file, "group/object", verify=True)
+    assert np.array_equal(found["big"], BIG)
+    assert found["text"] == "x" * 5000
+    assert ps.load(file, "kept")[-1] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    with ps.open_storage(file) as storage:
+        storage.array("kept").append([2.0])
+    assert ps.load(file, "kept", verify=True)[-1] == 2
+
+
+@every_kind
+def test_a_file_in_use_here_is_not_replaced(file):
+    with ps.open_storage(file, "r"), pytest.raises(ps.StorageInUseError, match="open in this process"):
+        ps.compact(file)
+
+
+def test_a_file_in_use_elsewhere_is_not_replaced(tmp_path):
+    file = tmp_path / "it.h5"
+    ps.save(BIG, file)
+    code = f"import h5py; file = h5py.File({str(file)!r}); print(1, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(ps.StorageInUseError, match="another process"):
+            ps.compact(file)
+        other.communicate(b"\n")
+    ps.compact(file)
+
+
+def test_a_file_that_another_process_writes_is_not_replaced(tmp_path):
+    file = tmp_path / "it.jsondir"
+    ps.save(BIG, file)
+    code = f"""if True:
+        import pyiron_storage as ps
+        with ps.open_storage({str(file)!r}) as storage, storage.transaction():
+            storage["a"] = 1
+            print(1, flush=True)
+            input()"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(ps.StorageInUseError, match=f"process {other.pid}"):
+            ps.compact(file, timeout=0.2)
+        other.communicate(b"\n")
+
+
+def test_there_must_be_a_file(tmp_path):
+    for function in (ps.check, ps.compact):
+        with pytest.raises(ps.StorageNotFoundError):
+            function(tmp_path / "nothing.h5")
+
+
+def test_attributes_and_foreign_data_stay(tmp_path):
+    file = tmp_path / "it.h5"
+    with h5py.File(file, "w") as hdf5:
+        hdf5.attrs["author"] = "somebody"
+        hdf5["a"] = np.arange(5)
+        hdf5["a"].attrs["unit"] = "eV"
+    ps.compact(file)
+    with h5py.File(file) as hdf5:
+        assert (hdf5.attrs["author"], hdf5["a"].attrs["unit"]) == ("somebody", "eV")
