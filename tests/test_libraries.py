@@ -24,7 +24,7 @@ def test_it_works_after_loading_in_a_second_process(name, tmp_path):
         [sys.executable, here / "libraries.py", name, *files],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(here)},
+        env={**os.environ, "PYTHONPATH": f"{here.parent}{os.pathsep}{here}"},
         check=False,
     )
     assert done.returncode == 0, done.stderr
