@@ -213,6 +213,10 @@ ROUTES = {
         s["first"].__setitem__("own", collections.UserDict()),
         s.__setitem__("object", s["first"]),
     ),
+    "given metadata": lambda s: (
+        s["first"].metadata.__setitem__("by", "me"),
+        s.__setitem__("object", s["first"]),
+    ),
     "copied with its group": lambda s: (
         s.__setitem__("group/object", s["first"]),
         s.__setitem__("copy", s["group"]),
