@@ -540,6 +540,21 @@ def test_memory_needs_no_key(tmp_path):
         careful.load("x")
 
 
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("anew", [ps.compact, lambda file: ps.check(file, repair=True)])
+def test_a_file_that_is_written_anew_keeps_its_signatures_and_gets_none(file, anew, another, hostile):
+    types, root, listed = hostile
+    ps.save(Harmful("mine"), file, "mine")
+    forge(file, types, {**root, "data": 5}, *MORE, buffers=CODE)
+    anew(file)
+    assert is_run(lambda: ps.load(file, "mine"))
+    Path("mark").unlink()
+    refused(lambda: ps.load(file, "object"), listed)
+    another()
+    anew(file)
+    assert not is_run(lambda: ps.load(file, "mine"))
+
+
 # -- the configuration and the keys -----------------------------------------------------------
 
 
