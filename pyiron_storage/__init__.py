@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage import errors
 from pyiron_storage.api import delete, load, open_storage, save
-from pyiron_storage.approval import trust
-from pyiron_storage.array_handle import ArrayHandle
+from pyiron_storage.arrays.array_handle import ArrayHandle
 from pyiron_storage.backends.hdf5 import HDF5Storage
 from pyiron_storage.backends.json_directory import JSONStorage
 from pyiron_storage.backends.json_file import JSONFileStorage
@@ -71,45 +70,46 @@ from pyiron_storage.errors import (
     ViewAttributeError,
     ViewError,
 )
-from pyiron_storage.inspection import CodePart, inspect
-from pyiron_storage.metadata import Metadata
+from pyiron_storage.model.metadata import Metadata
+from pyiron_storage.model.ready_made import HasHDFAdapaterMixin, ListStorable, PickleStorable
+from pyiron_storage.model.storable import Storable
+from pyiron_storage.model.storage import GenericStorage
+from pyiron_storage.model.view_kinds import DictView, ListView, ObjectView, SetView, TupleView
+from pyiron_storage.model.views import View
+from pyiron_storage.operations.approval import trust
+from pyiron_storage.operations.inspection import CodePart, inspect
 from pyiron_storage.provenance.renames import register_rename
-from pyiron_storage.ready_made import HasHDFAdapaterMixin, ListStorable, PickleStorable
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.raw import RawObject
-from pyiron_storage.records.view_kinds import DictView, ListView, ObjectView, SetView, TupleView
-from pyiron_storage.records.views import View
 from pyiron_storage.records.wants import Want
-from pyiron_storage.storable import Storable
-from pyiron_storage.storage import GenericStorage
 
 if TYPE_CHECKING:
-    from pyiron_storage.checking import CheckReport, Finding, check
-    from pyiron_storage.compacting import Compacted, compact
-    from pyiron_storage.copying import copy
-    from pyiron_storage.finding import Found, find
-    from pyiron_storage.looking.browser import Browser, browse
-    from pyiron_storage.looking.differences import Change, diff
-    from pyiron_storage.recorded_versions import ObjectVersions, TypeVersion, versions
+    from pyiron_storage.operations.browser import Browser, browse
+    from pyiron_storage.operations.checking import CheckReport, Finding, check
+    from pyiron_storage.operations.compacting import Compacted, compact
+    from pyiron_storage.operations.copying import copy
+    from pyiron_storage.operations.differences import Change, diff
+    from pyiron_storage.operations.finding import Found, find
+    from pyiron_storage.operations.recorded_versions import ObjectVersions, TypeVersion, versions
 
 __version__ = "0.1.0"
 
 _WHEN_USED: Final = {
-    "Browser": "pyiron_storage.looking.browser",
-    "Change": "pyiron_storage.looking.differences",
-    "CheckReport": "pyiron_storage.checking",
-    "Compacted": "pyiron_storage.compacting",
-    "Finding": "pyiron_storage.checking",
-    "browse": "pyiron_storage.looking.browser",
-    "check": "pyiron_storage.checking",
-    "compact": "pyiron_storage.compacting",
-    "copy": "pyiron_storage.copying",
-    "ObjectVersions": "pyiron_storage.recorded_versions",
-    "TypeVersion": "pyiron_storage.recorded_versions",
-    "Found": "pyiron_storage.finding",
-    "find": "pyiron_storage.finding",
-    "diff": "pyiron_storage.looking.differences",
-    "versions": "pyiron_storage.recorded_versions",
+    "Browser": "pyiron_storage.operations.browser",
+    "Change": "pyiron_storage.operations.differences",
+    "CheckReport": "pyiron_storage.operations.checking",
+    "Compacted": "pyiron_storage.operations.compacting",
+    "Finding": "pyiron_storage.operations.checking",
+    "browse": "pyiron_storage.operations.browser",
+    "check": "pyiron_storage.operations.checking",
+    "compact": "pyiron_storage.operations.compacting",
+    "copy": "pyiron_storage.operations.copying",
+    "ObjectVersions": "pyiron_storage.operations.recorded_versions",
+    "TypeVersion": "pyiron_storage.operations.recorded_versions",
+    "Found": "pyiron_storage.operations.finding",
+    "find": "pyiron_storage.operations.finding",
+    "diff": "pyiron_storage.operations.differences",
+    "versions": "pyiron_storage.operations.recorded_versions",
 }
 """The public names whose modules are imported when they are first asked for."""
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyiron_storage.backends.registry import OBJECT, Backend, backends
-from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.provenance.comparing import Policy
-from pyiron_storage.storage import GenericStorage
 from pyiron_storage.trusting.admission import Trust
 
 

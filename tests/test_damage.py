@@ -151,7 +151,7 @@ KILLED = """
 import os, sys
 import numpy as np
 import pyiron_storage as ps
-from pyiron_storage import redo
+from pyiron_storage.journal import redo
 
 def copy_and_die(*arguments):
     copy(*arguments)

@@ -11,8 +11,8 @@ import pytest
 from interruptions import snapshots
 
 import pyiron_storage as ps
-from pyiron_storage.journal import JournaledFile
-from pyiron_storage.redo import CompleteJournal
+from pyiron_storage.journal.journaled_file import JournaledFile
+from pyiron_storage.journal.redo import CompleteJournal
 
 
 def old_and_new(folder):
@@ -211,7 +211,7 @@ def test_rewriting_a_large_array_in_place_takes_little_memory(megabytes):
 
 
 def test_many_small_changes_spill_too(monkeypatch):
-    monkeypatch.setattr("pyiron_storage.pages_aside.SPILL_BYTES", 1 << 16)
+    monkeypatch.setattr("pyiron_storage.journal.pages_aside.SPILL_BYTES", 1 << 16)
     with ps.open_storage("f.h5") as storage:
         for i in range(200):
             storage[f"n{i}"] = np.full(1000, i)

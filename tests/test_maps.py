@@ -124,7 +124,7 @@ def test_a_commit_that_another_process_completes_leaves_maps_alone(reader):
     with ps.open_storage("f.h5") as storage:
         storage["x"], storage["y"] = np.zeros(SIZE), np.zeros(SIZE)
     dies = """
-import os, numpy as np, pyiron_storage as ps, pyiron_storage.committing as committing
+import os, numpy as np, pyiron_storage as ps, pyiron_storage.journal.committing as committing
 committing.copy_pages = lambda *_, **__: os._exit(0)  # dies when the journal is complete
 storage = ps.open_storage("f.h5")
 storage["x"] = np.ones(50_000)

@@ -77,7 +77,7 @@ def test_views_of_one_object_see_each_others_changes(file):
 def test_modified_follows_changes_and_created_does_not(file, monkeypatch):
     ps.save({"a": 1}, file)
     created = metadata(file)["created"]
-    for module in ("pyiron_storage.metadata", "pyiron_storage.records.document"):
+    for module in ("pyiron_storage.model.metadata", "pyiron_storage.records.document"):
         monkeypatch.setattr(f"{module}.now", lambda: "2099-01-01T00:00:00Z")
     with ps.open_storage(file) as storage:
         storage["object"]["a"] = 2

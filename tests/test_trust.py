@@ -133,9 +133,9 @@ HOSTILE = {
         "object/x: os.system",
     ),
     "pickled": (
-        [{"name": "pyiron_storage.ready_made:PickleStorable"}],
+        [{"name": "pyiron_storage.model.ready_made:PickleStorable"}],
         {"x": {"$": "storable", "type": 0, "version": "1", "nodes": {"pickle": "Y29zCnN5c3RlbQo="}}},
-        "object/x: pyiron_storage.ready_made.PickleStorable",
+        "object/x: pyiron_storage.model.ready_made.PickleStorable",
     ),
     "a harmless value that is called": (
         [{"name": "builtins:list"}],

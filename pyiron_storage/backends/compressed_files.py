@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from pyiron_storage.compression import Compression
+from pyiron_storage.backends.compression import Compression
 from pyiron_storage.errors import DamagedRecordError, MissingPackageError
 
 COMPRESSIONS: Final[dict[str, range | None]] = {"zlib": range(10), "gzip": range(10), "zstd": range(1, 23)}

@@ -16,7 +16,18 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from pyiron_storage.arrays.checks import (
+    BLOCK_BYTES,
+    TEXT_BLOCK_BYTES,
+    VERIFIED_BYTES,
+    Check,
+    CheckBeside,
+    bytes_of,
+    damage,
+)
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.backends.compressed_files import read_file, suffix_of, write_new
+from pyiron_storage.backends.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE, directory_name, is_ours
 from pyiron_storage.backends.json_checks import (
     check_of,
@@ -29,19 +40,8 @@ from pyiron_storage.backends.json_checks import (
 )
 from pyiron_storage.backends.json_values import array_header, from_json, to_json
 from pyiron_storage.backends.npy_files import Npy, write_npy
-from pyiron_storage.checks import (
-    BLOCK_BYTES,
-    TEXT_BLOCK_BYTES,
-    VERIFIED_BYTES,
-    Check,
-    CheckBeside,
-    bytes_of,
-    damage,
-)
-from pyiron_storage.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError, StorageError
-from pyiron_storage.native_array import Array
-from pyiron_storage.replacing import sync, written
+from pyiron_storage.files.replacing import sync, written
 
 FORMAT: Final = 1
 INLINE_BYTES: Final = 1024

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyiron_storage.arrays.checks import UNKNOWN, VERIFIED_BYTES, Check, bytes_of
+from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape, resized
+from pyiron_storage.backends.checked_arrays import read_verified, renew, resize, verify_in_pieces
 from pyiron_storage.backends.compressed_files import is_compressed
+from pyiron_storage.backends.compression import Compression
 from pyiron_storage.backends.directory import Directory
 from pyiron_storage.backends.json_checks import verify_value
-from pyiron_storage.checked_arrays import read_verified, renew, resize, verify_in_pieces
-from pyiron_storage.checks import UNKNOWN, VERIFIED_BYTES, Check, bytes_of
-from pyiron_storage.compression import Compression
-from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.records.document import NATIVE_BYTES
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
 from pyiron_storage.errors import FormatVersionError
-from pyiron_storage.replacing import replace_file
+from pyiron_storage.files.replacing import replace_file
 
 FORMAT: Final = 1
 

@@ -25,10 +25,10 @@ from pyiron_storage.backends.directory_redo import Contents, read_redo, write_re
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
 from pyiron_storage.backends.opening import OpenFile, signature
 from pyiron_storage.errors import LockTimeoutError, StorageWriteError
-from pyiron_storage.interrupts import never_interrupted, uninterrupted
-from pyiron_storage.locks import TIMEOUT, DirectoryLock, wait_until
-from pyiron_storage.replacing import confirm_name, free_name_beside, replace_file, written
-from pyiron_storage.session import Location
+from pyiron_storage.files.interrupts import never_interrupted, uninterrupted
+from pyiron_storage.files.locks import TIMEOUT, DirectoryLock, wait_until
+from pyiron_storage.files.replacing import confirm_name, free_name_beside, replace_file, written
+from pyiron_storage.model.session import Location
 
 GATE_SECONDS: Final = 1.0
 """How long those who begin to read let a commit go first; then they read it from the redo file."""

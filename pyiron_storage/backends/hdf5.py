@@ -15,6 +15,9 @@ import h5py
 import numpy as np
 from h5py import h5, h5d, h5g, h5l, h5o, h5p
 
+from pyiron_storage.arrays.checks import Check
+from pyiron_storage.arrays.native_array import NativeArray, Shape
+from pyiron_storage.backends.compression import Compression, checked_compression
 from pyiron_storage.backends.hdf5_arrays import HDF5Array
 from pyiron_storage.backends.hdf5_checks import read_check
 from pyiron_storage.backends.hdf5_errors import damaged_file, is_of_hdf5, open_linked
@@ -36,16 +39,13 @@ from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT
 from pyiron_storage.backends.neighbours.h5io_files import H5ioObject, holds_object, title_of
 from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
 from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
-from pyiron_storage.checks import Check
-from pyiron_storage.compression import Compression, checked_compression
 from pyiron_storage.errors import DamagedRecordError, ReadOnlyError
-from pyiron_storage.locks import TIMEOUT
-from pyiron_storage.native_array import NativeArray, Shape
+from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.model.session import Location
+from pyiron_storage.model.storage import GenericStorage, one_access
 from pyiron_storage.paths import METADATA, Name, split
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
-from pyiron_storage.session import Location
-from pyiron_storage.storage import GenericStorage, one_access
 from pyiron_storage.trusting.admission import Trust
 
 Array = np.ndarray[Any, Any]

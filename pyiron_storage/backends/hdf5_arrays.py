@@ -8,6 +8,10 @@ from typing import Any, Final
 import numpy as np
 from h5py import h5d, h5g, h5s
 
+from pyiron_storage.arrays.checks import VERIFIED_BYTES, Check, bytes_of
+from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape
+from pyiron_storage.backends.checked_arrays import read_verified, renew, resize, verify_in_pieces, verify_whole, what_is
+from pyiron_storage.backends.compression import Compression
 from pyiron_storage.backends.hdf5_checks import read_check, write_check
 from pyiron_storage.backends.hdf5_filters import (
     COMPACT_BYTES,
@@ -18,10 +22,6 @@ from pyiron_storage.backends.hdf5_filters import (
     unlimited,
 )
 from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type, part_of, read_array
-from pyiron_storage.checked_arrays import read_verified, renew, resize, verify_in_pieces, verify_whole, what_is
-from pyiron_storage.checks import VERIFIED_BYTES, Check, bytes_of
-from pyiron_storage.compression import Compression
-from pyiron_storage.native_array import Array, Box, NativeArray, Shape
 from pyiron_storage.records.document import NATIVE_BYTES
 
 COPIED_BYTES: Final = 2**24

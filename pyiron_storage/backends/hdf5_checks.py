@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from h5py import h5a, h5s, h5t
 
-from pyiron_storage.checks import VERIFIED_BYTES, Check, bytes_of, damage, description
-from pyiron_storage.native_array import Array
+from pyiron_storage.arrays.checks import VERIFIED_BYTES, Check, bytes_of, damage, description
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.records.rules.arrays import dtype_node
 
 CHECK: Final = b"CHECK"

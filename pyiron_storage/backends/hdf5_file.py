@@ -12,19 +12,19 @@ import h5py
 import numpy as np
 from h5py import h5a, h5f, h5g
 
+from pyiron_storage.arrays.native_array import Array, Shape
 from pyiron_storage.backends.hdf5_errors import open_linked
 from pyiron_storage.backends.hdf5_names import link_name
 from pyiron_storage.backends.neighbours.bagofholding_files import Bag, kind_of_bag
 from pyiron_storage.backends.opening import OpenFile
 from pyiron_storage.errors import FileKindError, StorageError
-from pyiron_storage.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
-from pyiron_storage.journal import JournaledFile
-from pyiron_storage.locks import TIMEOUT
-from pyiron_storage.native_array import Array, Shape
+from pyiron_storage.files.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
+from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.journal.journaled_file import JournaledFile
+from pyiron_storage.journal.recovery import recover
+from pyiron_storage.journal.redo import CompleteJournal, journal_path
+from pyiron_storage.model.session import Location
 from pyiron_storage.records.document import NATIVE_BYTES
-from pyiron_storage.recovery import recover
-from pyiron_storage.redo import CompleteJournal, journal_path
-from pyiron_storage.session import Location
 
 ALIGNMENT: Final = 64
 """Big arrays begin at multiples of so many bytes, so that a memory map of one is as good as an array."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from h5py import h5d, h5p, h5s, h5z
 
-from pyiron_storage.compression import Compression
+from pyiron_storage.backends.compression import Compression
 from pyiron_storage.errors import MissingPackageError
 
 Shape = tuple[int, ...]

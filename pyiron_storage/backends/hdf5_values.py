@@ -14,17 +14,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5s, h5t
 
-from pyiron_storage.backends.hdf5_checks import CHECK, verify_array, verify_bytes, write_check
-from pyiron_storage.backends.hdf5_filters import (
-    COMPACT_BYTES,
-    chunk_shape,
-    chunked_creation,
-    is_compressed,
-    plain_creation,
-    read_into,
-    unlimited,
-)
-from pyiron_storage.checks import (
+from pyiron_storage.arrays.checks import (
     BLOCK_BYTES,
     TEXT_BLOCK_BYTES,
     UNKNOWN,
@@ -36,10 +26,20 @@ from pyiron_storage.checks import (
     description,
     text_description,
 )
-from pyiron_storage.compression import COMPRESSED_BYTES, Compression
+from pyiron_storage.arrays.large_memory import filled
+from pyiron_storage.arrays.native_array import Array, Box, Shape
+from pyiron_storage.backends.compression import COMPRESSED_BYTES, Compression
+from pyiron_storage.backends.hdf5_checks import CHECK, verify_array, verify_bytes, write_check
+from pyiron_storage.backends.hdf5_filters import (
+    COMPACT_BYTES,
+    chunk_shape,
+    chunked_creation,
+    is_compressed,
+    plain_creation,
+    read_into,
+    unlimited,
+)
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.large_memory import filled
-from pyiron_storage.native_array import Array, Box, Shape
 from pyiron_storage.records.rules.arrays import dtype_node
 
 NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from pyiron_storage.checks import Check, damage, description, text_description
+from pyiron_storage.arrays.checks import Check, damage, description, text_description
 from pyiron_storage.errors import DamagedRecordError
 
 Array = np.ndarray[Any, Any]

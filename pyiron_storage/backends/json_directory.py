@@ -15,21 +15,21 @@ from typing import Any
 
 import numpy as np
 
+from pyiron_storage.arrays.checks import Check
+from pyiron_storage.arrays.native_array import NativeArray
 from pyiron_storage.backends.compressed_files import COMPRESSIONS
+from pyiron_storage.backends.compression import Compression, checked_compression
 from pyiron_storage.backends.directory import Directory, remove
 from pyiron_storage.backends.directory_arrays import DirectoryArray
 from pyiron_storage.backends.directory_tree import DirectoryTree
 from pyiron_storage.backends.file_names import GROUP_FILE
 from pyiron_storage.backends.json_values import dtype_of
 from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
-from pyiron_storage.checks import Check
-from pyiron_storage.compression import Compression, checked_compression
-from pyiron_storage.locks import TIMEOUT
-from pyiron_storage.native_array import NativeArray
+from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.model.session import Location
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
-from pyiron_storage.session import Location
-from pyiron_storage.storage import GenericStorage
 from pyiron_storage.trusting.admission import Trust
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import orjson
 
+from pyiron_storage.arrays.checks import Check
 from pyiron_storage.backends.json_checks import damaged_entries, entry_sums, verify_entries
 from pyiron_storage.backends.json_values import from_json, to_json
 from pyiron_storage.backends.memory import MemoryStorage, SharedTree, Tree
@@ -24,13 +25,12 @@ from pyiron_storage.backends.opening import (
     reopening,
     signature,
 )
-from pyiron_storage.checks import Check
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
-from pyiron_storage.locks import TIMEOUT
+from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.files.replacing import replace_file
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name, escape
 from pyiron_storage.records.document import MAGIC, ROOT
-from pyiron_storage.replacing import replace_file
-from pyiron_storage.storage import GenericStorage
 from pyiron_storage.trusting.admission import Trust
 
 FORMAT: Final = 1

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.backends.json_values import check_native
-from pyiron_storage.interrupts import never_interrupted
-from pyiron_storage.native_array import Array, Box, NativeArray, Shape, resized
-from pyiron_storage.session import Location
-from pyiron_storage.storage import GenericStorage
+from pyiron_storage.files.interrupts import never_interrupted
+from pyiron_storage.model.session import Location
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.trusting.admission import Trust
 
 Tree = dict[str, Any]

@@ -16,11 +16,11 @@ from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 
+from pyiron_storage.arrays.large_memory import filled
+from pyiron_storage.arrays.native_array import Array, Shape
 from pyiron_storage.backends.compressed_files import is_compressed, open_file, unpacking
 from pyiron_storage.backends.json_values import dtype_of
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.large_memory import filled
-from pyiron_storage.native_array import Array, Shape
 
 LONGEST_HEADER: Final = 2**20
 READ_BYTES: Final = 2**22

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from pyiron_storage.errors import FileKindError, StorageExistsError, StorageNotFoundError
-from pyiron_storage.locks import TIMEOUT, WriterLock
-from pyiron_storage.session import Session, Shared
+from pyiron_storage.files.locks import TIMEOUT, WriterLock
+from pyiron_storage.model.session import Session, Shared
 
 MODES: Final = ("a", "r", "w", "x")
 DURABILITIES: Final = ("process", "power")

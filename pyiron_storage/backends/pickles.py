@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pyiron_storage.array_handle import ArrayHandle
+from pyiron_storage.arrays.array_handle import ArrayHandle
 from pyiron_storage.backends.opening import checked_path, is_durable, read_only
 from pyiron_storage.backends.pickle_metadata import metadata_of, with_metadata
 from pyiron_storage.backends.pickle_signature import loads, opened, wants_of, with_signature
@@ -26,13 +26,13 @@ from pyiron_storage.errors import (
     UnsupportedOperationError,
     UntrustedError,
 )
-from pyiron_storage.locks import TIMEOUT
-from pyiron_storage.metadata import OWN, Metadata, new_metadata
+from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.files.replacing import replace_file
+from pyiron_storage.model.metadata import OWN, Metadata, new_metadata
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.wants import Want
-from pyiron_storage.replacing import replace_file
-from pyiron_storage.storage import GenericStorage
 from pyiron_storage.trusting.admission import Trust
 
 NODE = "object"

@@ -18,16 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pyiron_storage.backends.compression import checked_compression
 from pyiron_storage.backends.opening import is_open
-from pyiron_storage.compression import checked_compression
-from pyiron_storage.errors import StorageInUseError, UnknownBackendError, UnsupportedOperationError
-from pyiron_storage.metadata import require
-from pyiron_storage.options import take_common
+from pyiron_storage.errors import PathNotFoundError, StorageInUseError, UnknownBackendError, UnsupportedOperationError
+from pyiron_storage.model.metadata import require
+from pyiron_storage.model.options import take_common
 from pyiron_storage.paths import join, split
 from pyiron_storage.trusting.admission import admission
 
 if TYPE_CHECKING:
-    from pyiron_storage.storage import GenericStorage
+    from pyiron_storage.model.storage import GenericStorage
 
 OBJECT: Final = "object"
 """Where an object is put when no path is given."""
@@ -140,6 +140,14 @@ def in_object(storage: GenericStorage, path: str, *, loading: bool = False) -> s
     find = getattr(storage, "_only_object", None)
     only = find() if loading and find else None
     return path if only is None else join([only] if path == OBJECT else [only, *parts])
+
+
+def at_path(storage: GenericStorage, path: str) -> str:
+    """The path where it is found as it stands, else inside ``object``, as `load` does."""
+    try:
+        return in_object(storage, path, loading=True)
+    except PathNotFoundError:
+        return path
 
 
 _BUILT_IN: Final = (

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pyiron_storage import copying
 from pyiron_storage.command_line import Target, file_and_path
+from pyiron_storage.operations import copying
 
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what is there already.")]
 Compression = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pyiron_storage.command_line import AsJSON, Target, file_and_path, leave, show, show_json
-from pyiron_storage.looking.differences import diff
+from pyiron_storage.operations.differences import diff
 
 TROUBLE = 2
 """As with the diff of files of text: 1 says that they differ."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyiron_storage.command_line import Backend, File, OptionalPath, Output, show
-from pyiron_storage.looking.browser import browse
+from pyiron_storage.operations.browser import browse
 
 
 def command(file: File, path: OptionalPath = "", *, output: Output = None, backend: Backend = None) -> None:

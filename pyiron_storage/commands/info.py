@@ -8,8 +8,8 @@ from typing import Any
 
 from pyiron_storage.backends.registry import backends
 from pyiron_storage.command_line import AsJSON, Backend, File, OptionalPath, show, show_json
-from pyiron_storage.looking.browser import browse
 from pyiron_storage.looking.describing import byte_size, printable
+from pyiron_storage.operations.browser import browse
 
 
 def command(file: File, path: OptionalPath = "", *, backend: Backend = None, json: AsJSON = False) -> None:

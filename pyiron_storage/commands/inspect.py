@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pyiron_storage.command_line import AsJSON, Backend, File, show, show_json
-from pyiron_storage.inspection import inspect
 from pyiron_storage.looking.describing import byte_size, printable
+from pyiron_storage.operations.inspection import inspect
 
 
 def command(file: File, *, backend: Backend = None, json: AsJSON = False) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pyiron_storage.command_line import AsJSON, Backend, File, OptionalPath, show, show_json
-from pyiron_storage.looking.browser import browse
 from pyiron_storage.looking.describing import label, printable
+from pyiron_storage.operations.browser import browse
 
 
 def command(file: File, path: OptionalPath = "", *, backend: Backend = None, json: AsJSON = False) -> None:

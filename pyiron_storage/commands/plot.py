@@ -8,9 +8,9 @@ from typing import Any
 from pyiron_storage.command_line import Backend, File, Output, Path, show
 from pyiron_storage.errors import MissingPackageError, NotAnArrayError
 from pyiron_storage.looking.branches import Branch
-from pyiron_storage.looking.browser import browse
 from pyiron_storage.looking.describing import label
 from pyiron_storage.looking.sampling import Sample, can_be_drawn, sample_array, sample_list
+from pyiron_storage.operations.browser import browse
 
 POINTS = 20_000
 ROWS = COLUMNS = 1000

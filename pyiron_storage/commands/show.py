@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Box
 from pyiron_storage.command_line import AsJSON, Backend, File, Path, show, show_json
 from pyiron_storage.looking.branches import Branch
-from pyiron_storage.looking.browser import browse
 from pyiron_storage.looking.describing import byte_size, label, printable
 from pyiron_storage.looking.plain import plain
 from pyiron_storage.looking.text import tree
-from pyiron_storage.native_array import Box
+from pyiron_storage.operations.browser import browse
 
 READ_BYTES = 2**28
 """A larger array is described, not read."""

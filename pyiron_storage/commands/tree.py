@@ -9,8 +9,8 @@ import typer
 
 from pyiron_storage.command_line import AsJSON, Backend, File, OptionalPath, show, show_json
 from pyiron_storage.looking.branches import Branch
-from pyiron_storage.looking.browser import browse
 from pyiron_storage.looking.text import DEPTH, ENTRIES, LINES, tree
+from pyiron_storage.operations.browser import browse
 
 Depth = Annotated[int, typer.Option(help="How many levels.", min=0)]
 Lines = Annotated[int, typer.Option(help="How many lines, about.", min=1)]

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pyiron_storage.approval import named_in, sign_as_listed
 from pyiron_storage.command_line import AsJSON, Backend, File, confirm, show, show_json
 from pyiron_storage.looking.describing import printable
+from pyiron_storage.operations.approval import named_in, sign_as_listed
 
 ListOnly = Annotated[bool, typer.Option("--list", help="List only, and sign nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Sign without asking.")]

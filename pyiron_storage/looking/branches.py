@@ -1,4 +1,4 @@
-"""What a tree is made of: each group, value, array and part of an object as a `Branch`.
+"""What a tree is made of: each thing that is stored as a `Branch`, here the parts of stored objects.
 
 A branch says what it is and gives the branches below it, the first ones without the
 others, so that a tree of a huge file is drawn at once.
@@ -7,20 +7,16 @@ others, so that a tree of a huge file is drawn at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
-from pyiron_storage.errors import PathNotFoundError, StorageError, UnsupportedOperationError
-from pyiron_storage.native_array import NativeArray
-from pyiron_storage.paths import Name, escape, join, split
+from pyiron_storage.arrays.native_array import NativeArray
+from pyiron_storage.errors import StorageError, UnsupportedOperationError
+from pyiron_storage.paths import escape, join
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.navigate import NodeInfo, find, identity, info, parts_of
+from pyiron_storage.records.navigate import NodeInfo, identity, info, parts_of
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.views import View
-from pyiron_storage.storage import GenericStorage
 
 LEAVES: Final = ("value", "array", "import", "unreadable")
 """The kinds of what has nothing below it, but for arrays of objects."""
@@ -73,59 +69,6 @@ class Branch(ABC):
         return UnsupportedOperationError(f"{self.path or self.name} is a {self.info.type}, which has no {what}.")
 
 
-class Group(Branch):
-    """A group of a storage."""
-
-    def __init__(self, storage: GenericStorage, seen: Seen, name: str) -> None:
-        self._storage, self._seen, self.name, self.path = storage, seen, name, storage.path
-        self._first, total = storage._first_names(FIRST)
-        self.info = NodeInfo("group", "group" if storage.path else type(storage).__name__, size=total)
-
-    def children(self, count: int | None = None) -> list[Branch]:
-        is_enough = count is not None and count <= len(self._first)
-        names = self._first if is_enough else self._storage._all_names()
-        return [self.child(name) for name in names[:count]]
-
-    def child(self, name: str) -> Branch:
-        """The branch of one name."""
-        path = join((*self._storage._location, name))
-        return _readable(lambda: self._child(name), escape(name), path)
-
-    def _child(self, name: str) -> Branch:
-        if self._storage._has_node(name):
-            return Node(self._storage, Name(name))
-        stored = self._storage._stored_object([name])
-        if stored is not None:
-            return Part(stored.place(), (*self._storage._location, name), self._seen)
-        return Group(self._storage[Name(name)], self._seen, escape(name))
-
-
-FIRST: Final = 64
-"""So many names of a group are looked up to begin with."""
-
-
-class Node(Branch):
-    """A value or an array that a back-end holds natively."""
-
-    def __init__(self, storage: GenericStorage, name: Name) -> None:
-        self._storage, self._name = storage, name
-        self.name, self.path = escape(str(name)), join((*storage._location, str(name)))
-        self.info = storage._info(name)
-
-    def children(self, count: int | None = None) -> list[Branch]:
-        return []
-
-    @property
-    def size(self) -> int:
-        return 0
-
-    def value(self) -> Any:
-        return self._storage[self._name]
-
-    def array(self) -> NativeArray:
-        return self._storage._open_array(self._name)
-
-
 class Part(Branch):
     """A stored object, or a part of one.
 
@@ -154,7 +97,7 @@ class Part(Branch):
     def child(self, name: str, place: Place) -> Branch:
         """The branch of a part that stands at a place."""
         parts = (*self._parts, name)
-        return _readable(lambda: Part(place, parts, self._seen), escape(name), join(parts))
+        return readable(lambda: Part(place, parts, self._seen), escape(name), join(parts))
 
     def entry(self, index: int) -> Branch:
         """The branch of one entry of a list."""
@@ -183,7 +126,8 @@ Seen = dict[tuple[int, tuple[int, int]], str]
 """What was come upon, by its identity: the path under which it was."""
 
 
-def _readable(make: Callable[[], Branch], name: str, path: str) -> Branch:
+def readable(make: Callable[[], Branch], name: str, path: str) -> Branch:
+    """The branch that is made, or one that says why there is none: the rest of a file is shown nevertheless."""
     try:
         return make()
     except (StorageError, LookupError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:
@@ -192,55 +136,3 @@ def _readable(make: Callable[[], Branch], name: str, path: str) -> Branch:
 
 def _fields(found: NodeInfo) -> tuple[str, str, str | None, tuple[int, ...] | None, int]:
     return found.kind, found.type, found.dtype, found.shape, found.size
-
-
-@contextmanager
-def looking_at(thing: Any, path: str = "") -> Iterator[Branch]:
-    """Look at a storage or view, or at a path in it, as one access.
-
-    Raises
-    ------
-    PathNotFoundError
-        If nothing is at the path.
-    UnsupportedOperationError
-        If looking inside would run stored code.
-    """
-    access = thing._source.reading() if isinstance(thing, View) else thing._session.access
-    with access:
-        yield _branch(thing, path)
-
-
-def _branch(thing: Any, path: str) -> Branch:
-    if thing._reading_makes_objects:
-        raise UnsupportedOperationError(
-            f"{thing._session.file}: a pickle runs code when it is read, so one cannot look inside. Load it where you "
-            "trust it, and save it with the back-end 'hdf5' or 'json' to browse it."
-        )
-    seen: Seen = {}
-    parts = split(path)
-    if isinstance(thing, View):
-        return _part(thing, parts, seen)
-    thing._session.check_open()
-    if not parts:
-        return Group(thing, seen, thing.path or Path(thing._session.file).name)
-    group, rest = thing._existing(parts)
-    if isinstance(group, View):
-        return _part(group, rest, seen)
-    if len(rest) > 1 or type(rest[0]) is not str or not group._has(rest[0]):
-        raise group._missing(rest[0])
-    return Group(group, seen, "")._child(rest[0])
-
-
-def _part(view: View, parts: list[str], seen: Seen) -> Part:
-    place = find(view._place(), parts, view._full_path(), view._source.file)
-    return Part(place, (*view._full_path(), *parts), seen)
-
-
-def at_path(storage: GenericStorage, path: str) -> str:
-    """The path where it is found as it stands, else inside ``object``, as `load` does."""
-    from pyiron_storage.backends.registry import in_object
-
-    try:
-        return in_object(storage, path, loading=True)
-    except PathNotFoundError:
-        return path

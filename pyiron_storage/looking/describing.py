@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Box
 from pyiron_storage.errors import StorageError
 from pyiron_storage.looking.branches import Branch, Unreadable
-from pyiron_storage.native_array import Box
 
 FEW: Final = 6
 """So many entries of an array or list are shown."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Box
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.looking.branches import Branch, Unreadable
-from pyiron_storage.native_array import Box
 
 
 def plain(branch: Branch) -> Any:

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape
 from pyiron_storage.looking.branches import Branch, Part
-from pyiron_storage.native_array import Array, Box, NativeArray, Shape
 
 CHUNKS: Final = 128
 """So many chunks of an array are read at most, each of which is read as a whole."""

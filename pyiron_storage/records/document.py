@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 import orjson
 
+from pyiron_storage.arrays.native_array import Box, NativeArray
 from pyiron_storage.errors import DamagedRecordError, FormatVersionError
-from pyiron_storage.native_array import Box, NativeArray
 from pyiron_storage.provenance.authorship import now
 from pyiron_storage.records.signing import SignedArray, Signing, around
 from pyiron_storage.trusting.admission import HARMLESS_CALLS, is_harmless

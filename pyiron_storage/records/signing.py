@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from pyiron_storage.array_bytes import reader, span_of
+from pyiron_storage.arrays.array_bytes import reader, span_of
+from pyiron_storage.arrays.native_array import Box, NativeArray, Shape
 from pyiron_storage.errors import UntrustedError
-from pyiron_storage.native_array import Box, NativeArray, Shape
 from pyiron_storage.trusting.keys import known_key, process_key, signing_key
 from pyiron_storage.trusting.signature import BLOCK_BYTES, blocks, digest, fields_of, is_by, signed
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import pyiron_storage
+from pyiron_storage import errors
 from pyiron_storage.errors import (
     SourceChangedWarning,
     SourceMismatchError,
@@ -159,7 +159,7 @@ def _listed(paths: list[str]) -> str:
     return (shown or "the object") + (" and more" if len(paths) > SHOWN else "")
 
 
-_OWN_FOLDER: Final = str(Path(pyiron_storage.__file__).parent)
+_OWN_FOLDER: Final = str(Path(errors.__file__).parent)
 
 
 def _outside() -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import pyiron_storage as ps
-from pyiron_storage.storage import GenericStorage
+from pyiron_storage.model.storage import GenericStorage
 
 NATIVE: dict[str, Any] = {
     "none": None,

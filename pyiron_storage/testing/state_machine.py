@@ -13,9 +13,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from pyiron_storage.model.storage import GenericStorage
+from pyiron_storage.model.views import View
 from pyiron_storage.paths import escape
-from pyiron_storage.records.views import View
-from pyiron_storage.storage import GenericStorage
 
 NAMES = st.sampled_from(["a", "b", "c d", "ä"])
 KEYS = NAMES | st.sampled_from(["x/y", "~", "$", ""]) | st.integers(0, 2)

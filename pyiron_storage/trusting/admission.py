@@ -33,7 +33,7 @@ HARMLESS_CALLS: Final = frozenset(
     [
         "datetime:timezone",
         "zoneinfo:ZoneInfo._unpickle",
-        "pyiron_storage.ready_made:ListStorable",
+        "pyiron_storage.model.ready_made:ListStorable",
         "pyiron_storage.backends.neighbours.h5io_files:without_state",
     ]
 )

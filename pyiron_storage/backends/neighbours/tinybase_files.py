@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from pyiron_storage.model.ready_made import ListStorable, PickleStorable
+from pyiron_storage.model.storable import Storable
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name
-from pyiron_storage.ready_made import ListStorable, PickleStorable
-from pyiron_storage.storable import Storable
-from pyiron_storage.storage import GenericStorage
 
 MODULES: Final = ("pyiron_contrib.tinybase.storage", "tinybase.storage")
 _KINDS: Final[dict[str, type[Storable]]] = {"PickleStorable": PickleStorable, "ListStorable": ListStorable}
