@@ -286,7 +286,7 @@ class HDF5Storage(GenericStorage):
     def _has_record(self) -> bool:
         return self._is_foreign or super()._has_record()
 
-    def _open_record(self) -> Record:
+    def _open_record(self) -> Record | None:
         if self._file.bag is not None:
             return self._file.bag.record()
         if self._is_of_h5io():

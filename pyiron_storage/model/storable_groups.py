@@ -87,8 +87,8 @@ class StoringGroup(GenericStorage):
     def list_groups(self) -> list[str]:
         return [name for name, value in self._values.items() if isinstance(value, StoringGroup)]
 
-    def _has_record(self) -> bool:
-        return False
+    def _record_text(self) -> None:
+        return None
 
     def _sign_object(self) -> None:
         """Nothing of its own: the record is signed."""
@@ -115,8 +115,8 @@ class _Readable(GenericStorage):
         assert isinstance(found, GenericStorage)
         return found
 
-    def _has_record(self) -> bool:
-        return False
+    def _record_text(self) -> None:
+        return None
 
     def _child(self, part: str) -> Any:
         try:

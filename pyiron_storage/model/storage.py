@@ -444,8 +444,7 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         if len(parts) != 1 or type(parts[0]) is not str or not self._has_group(parts[0]):
             return None
         found = StoredObject(self, parts[0])
-        known = found.path in self._session.records or self[Name(parts[0])]._has_record()
-        return found if known else None
+        return found if found.find() is not None else None
 
     @one_access
     def to_object(self) -> Any:
@@ -499,10 +498,13 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
             found = self[Name(part)]
         except KeyError:
             raise self._missing(part) from None
-        if isinstance(found, GenericStorage) and found._has_record():
-            self._session.records[(*self._location, part)] = found._open_record()
-            return StoredObject(self, part).item()
-        return found
+        if not isinstance(found, GenericStorage):
+            return found
+        record = found._open_record()
+        if record is None:
+            return found
+        self._session.records[(*self._location, part)] = record
+        return StoredObject(self, part).item()
 
     def _missing(self, part: str) -> PathNotFoundError:
         try:
@@ -521,18 +523,24 @@ class GenericStorage(Shown, MutableMapping[str, Any], ABC):
         except KeyError:
             raise self._gone() from None
 
+    def _record_text(self) -> bytes | None:
+        """The document of the object that is stored in this group; None where it is a group that a user made."""
+        if not self._has_node("record"):
+            return None
+        try:
+            text = self._read_text(Name("record"))
+        except (AttributeError, TypeError):
+            return None
+        return text if text.startswith(MAGIC) else None
+
     def _has_record(self) -> bool:
         """Whether this group of the back-end is a stored object, not a group that a user made."""
-        if not self._has_node("record"):
-            return False
-        try:
-            return self._read_text(Name("record")).startswith(MAGIC)
-        except (AttributeError, TypeError):
-            return False
+        return self._record_text() is not None
 
-    def _open_record(self) -> Record:
-        """The record of the object that is stored in this group of the back-end."""
-        return Record(GroupStore(self, self._session.file))
+    def _open_record(self) -> Record | None:
+        """The record of the object that is stored in this group of the back-end, if one is."""
+        text = self._record_text()
+        return None if text is None else Record(GroupStore(self, self._session.file), text)
 
     def _write_type(self, cls: type, version: str) -> None:
         """Note the class of the `Storable` that stores itself into this group, as tinybase does."""

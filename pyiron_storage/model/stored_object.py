@@ -72,17 +72,29 @@ class StoredObject:
         PathNotFoundError
             If it is gone.
         """
+        record = self.find()
+        if record is None:
+            raise PathNotFoundError(f"{self.file}: {join(self.path)} is gone; it was deleted or replaced.")
+        return record
+
+    def find(self) -> Record | None:
+        """Return the record; None where no stored object is under the name."""
         session = self._group._session
         session.check_open()
         if self.path not in session.records:
-            try:
-                group = self._group[self._name]
-            except KeyError:
-                group = None
-            if not hasattr(group, "_has_record") or not group._has_record():
-                raise PathNotFoundError(f"{self.file}: {join(self.path)} is gone; it was deleted or replaced.")
-            session.records[self.path] = group._open_record()
+            record = self._open()
+            if record is None:
+                return None
+            session.records[self.path] = record
         return session.records[self.path]
+
+    def _open(self) -> Record | None:
+        try:
+            group = self._group[self._name]
+        except KeyError:
+            return None
+        open_record = getattr(group, "_open_record", None)
+        return open_record() if open_record is not None else None
 
     def place(self) -> Place:
         """The place of the stored object in its record."""

@@ -94,12 +94,14 @@ class Record:
     ----------
     store
         Where the record lies; None for one that is being made.
+    text
+        What lies there as its document, where that was read already.
     """
 
     grows = False
     """Whether it may name more classes and functions than its header lists so far."""
 
-    def __init__(self, store: RecordStore | None = None) -> None:
+    def __init__(self, store: RecordStore | None = None, text: bytes | None = None) -> None:
         self.store = store
         self.place = store.place if store else "the new object"
         self.path = store.path if store else ""
@@ -129,7 +131,7 @@ class Record:
             self._lines = [b"", b""]
             self.replace(HEADER, {"pyiron_storage": FORMAT, "types": []})
         else:
-            self._read(store.read_text())
+            self._read(store.read_text() if text is None else text)
 
     # -- lines -------------------------------------------------------------
 
