@@ -172,8 +172,8 @@ def test_every_kind_of_column_has_an_example_and_is_explained():
 
 def test_files_are_what_the_page_shows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pyiron_storage.model.storage.environment", lambda: json.loads(block("json environment")))
-    monkeypatch.setattr("pyiron_storage.model.storage.new_metadata", lambda *_: json.loads(block("json metadata")))
+    monkeypatch.setattr("pyiron_storage.model.object_group.environment", lambda: json.loads(block("json environment")))
+    monkeypatch.setattr("pyiron_storage.model.object_group.new_metadata", lambda *_: json.loads(block("json metadata")))
     shown = {info.removeprefix("json "): text for info, text in BLOCKS if info.startswith("json wf")}
     for code in [text for info, text in BLOCKS if info == "python files"]:
         exec(code, {"ps": ps, "np": np})

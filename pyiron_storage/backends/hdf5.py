@@ -41,8 +41,9 @@ from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
 from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
 from pyiron_storage.errors import DamagedRecordError, ReadOnlyError
 from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.model.backend_group import one_access
 from pyiron_storage.model.session import Location
-from pyiron_storage.model.storage import GenericStorage, one_access
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import METADATA, Name, split
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo

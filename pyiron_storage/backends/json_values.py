@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.model.storage import NATIVE_TYPES
+from pyiron_storage.model.object_group import NATIVE_TYPES
 from pyiron_storage.records.rules.arrays import dtype_node, read_dtype
 from pyiron_storage.records.rules.values import LARGEST, SMALLEST, is_text
 

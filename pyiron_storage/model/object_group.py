@@ -1,0 +1,213 @@
+"""A group that holds objects: paths are followed through groups and into records, and records are put under names."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Self
+
+import numpy as np
+
+from pyiron_storage.arrays.native_array import NativeArray
+from pyiron_storage.errors import InvalidNameError, NotAContainerError, NotAnArrayError, PathNotFoundError
+from pyiron_storage.model.backend_group import BackendGroup, one_access
+from pyiron_storage.model.metadata import new_metadata
+from pyiron_storage.model.stored_object import GroupStore, StoredObject, encoder_options
+from pyiron_storage.model.views import View
+from pyiron_storage.paths import Name, check_name, escape, join, not_found, split
+from pyiron_storage.provenance.environment import environment
+from pyiron_storage.records.array_part import RecordArray
+from pyiron_storage.records.document import MAGIC, Record
+from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.navigate import NodeInfo
+
+NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
+"""What a back-end may store natively, by exact type."""
+
+
+class ObjectGroup(BackendGroup):
+    """What a path leads to, and how anything is put under a name."""
+
+    def _existing(self, parts: list[str]) -> tuple[Self | View, list[str]]:
+        """How far a path leads before its last part: the last group or view, and what is left of the path."""
+        group: Any = self
+        for done, part in enumerate(parts[:-1]):
+            if not group._has(part):
+                return group, parts[done:]
+            found = group._child(part)
+            if isinstance(found, View):
+                return found, parts[done + 1 :]
+            if not isinstance(found, ObjectGroup):
+                raise NotAContainerError(
+                    f"{self._session.file}: {join(parts[: done + 1])} holds a {type(found).__name__}, so nothing can "
+                    f"be stored in it. Delete it first, or choose another path."
+                )
+            group = found
+        return group, parts[-1:]
+
+    def _child(self, part: str) -> Any:
+        """What one name of this group stands for: a value, a group, or the view of an object."""
+        if type(part) is not str:
+            raise self._missing(part)
+        if (*self._location, part) in self._session.records:
+            return StoredObject(self, part).item()
+        try:
+            found = self[Name(part)]
+        except KeyError:
+            raise self._missing(part) from None
+        if not isinstance(found, ObjectGroup):
+            return found
+        record = found._open_record()
+        if record is None:
+            return found
+        self._session.records[(*self._location, part)] = record
+        return StoredObject(self, part).item()
+
+    def _stored_object(self, parts: list[str]) -> StoredObject | None:
+        """The object that is stored as a record under one name of this group."""
+        if len(parts) != 1 or type(parts[0]) is not str or not self._has_group(parts[0]):
+            return None
+        found = StoredObject(self, parts[0])
+        return found if found.find() is not None else None
+
+    def _missing(self, part: str) -> PathNotFoundError:
+        try:
+            names = self._escaped_names()
+        except PathNotFoundError:
+            return self._gone()
+        return not_found(part, self.path, names, self._session.file)
+
+    @one_access
+    def _has(self, part: str) -> bool:
+        try:
+            return type(part) is str and (self._has_node(part) or self._has_group(part))
+        except KeyError:
+            raise self._gone() from None
+
+    def _record_text(self) -> bytes | None:
+        """The document of the object that is stored in this group; None where it is a group that a user made."""
+        if not self._has_node("record"):
+            return None
+        try:
+            text = self._read_text(Name("record"))
+        except (AttributeError, TypeError):
+            return None
+        return text if text.startswith(MAGIC) else None
+
+    def _has_record(self) -> bool:
+        """Whether this group of the back-end is a stored object, not a group that a user made."""
+        return self._record_text() is not None
+
+    def _open_record(self) -> Record | None:
+        """The record of the object that is stored in this group of the back-end, if one is."""
+        text = self._record_text()
+        return None if text is None else Record(GroupStore(self, self._session.file), text)
+
+    def _prepare(self, path: str, value: Any) -> Any:
+        """What is to be written: the value itself where it may be native, else its record."""
+        is_native = type(value) in NATIVE_TYPES and not (type(value) is np.ndarray and value.dtype.hasobject)
+        looks_like_a_record = type(value) is str and value.startswith(MAGIC.decode())
+        stays_native = is_native and not looks_like_a_record and not self._session.options.get("metadata")
+        return value if stays_native else self._encode(path, value)
+
+    def _encode(self, path: str, value: Any) -> Record:
+        given = self._session.options.get("metadata")
+        if not given and isinstance(value, View) and (whole := value._whole_record()) is not None:
+            return whole.copy()
+        record = Record()
+        record.header.update(environment=environment(), metadata=new_metadata(given, value))
+        where = "/".join(filter(None, [self.path, path]))
+        Encoder(record, where, **encoder_options(self._session)).root(value)
+        return record
+
+    def _put(self, name: Name, prepared: Any) -> None:
+        """Write a native value or a record under a name, in place of what is there."""
+        if self._has_group(name):
+            self._remove(name)
+        if not isinstance(prepared, Record):
+            try:
+                self._set(name, prepared)
+                return
+            except TypeError:
+                prepared = self._encode(name, prepared)
+        self._put_record(name, prepared)
+
+    def _put_record(self, name: Name, record: Record) -> None:
+        if self._has_node(name):
+            del self[name]
+        record.flush(GroupStore(self.create_group(name), self._session.file))
+        self._session.records[(*self._location, str(name))] = record
+
+    def _remove(self, name: Name) -> None:
+        self._session.forget((*self._location, str(name)))
+        del self[name]
+
+    @one_access
+    def _escaped_names(self) -> list[str]:
+        """All names of this group, each as it stands in a path: ``a~1b`` for the name ``a/b``."""
+        return list(map(escape, self._all_names()))
+
+    @one_access
+    def _find_array(self, parts: list[str], full: str) -> NativeArray:
+        group, rest = self._existing(parts) if parts else (self, [])
+        if isinstance(group, View):
+            return group._find_array(rest)
+        stored = group._stored_object(rest)
+        if stored is not None:
+            return RecordArray(stored.place(), full)
+        if len(rest) != 1 or not group._has(rest[0]):
+            if rest:
+                raise group._missing(rest[0])
+            raise NotAnArrayError(f"{self._session.file}: {full or 'the top level'} is a group, not an array.")
+        name = Name(rest[0])
+        found = group._info(name) if group._has_node(name) else NodeInfo("group", "group")
+        if found.kind != "array" or "O" in str(found.dtype):
+            what = "an array of objects" if found.kind == "array" else f"a {found.type}, not an array"
+            raise NotAnArrayError(f"{self._session.file}: {full!r} is {what}; storage[path] shows what is there.")
+        return group._open_array(Name(rest[0]))
+
+    @one_access
+    def _get_path(self, path: str) -> Any:
+        parts = split(path)
+        found: Any = self
+        for done, part in enumerate(parts):
+            if isinstance(found, View):
+                return found._item(parts[done:])
+            if not isinstance(found, ObjectGroup):
+                raise NotAContainerError(
+                    f"{self._session.file}: {join(parts[:done])} is a {type(found).__name__} and has no parts, "
+                    f"so {join(parts[done:])!r} is not in it."
+                )
+            found = found._child(part)
+        return found
+
+    def _delete_path(self, path: str) -> None:
+        parts = split(path)
+        if not parts:
+            raise InvalidNameError(f"{self._session.file}: say what to delete; {path!r} names nothing.")
+        with self._session.transaction():
+            group, rest = self._existing(parts)
+            if isinstance(group, View):
+                group._delete_path(rest)
+                return
+            if not group._has(rest[0]) or len(rest) > 1:
+                raise group._missing(rest[0])
+            group._remove(Name(rest[0]))
+
+    @one_access
+    def _create_path(self, path: str) -> ObjectGroup:
+        group: ObjectGroup = self
+        parts = split(path)
+        for part in parts:
+            check_name(part)
+        for part in parts:
+            if group._has(part):
+                found = group._child(part)
+                if not isinstance(found, ObjectGroup):
+                    raise NotAContainerError(
+                        f"{self._session.file}: {join([*group._location, part])} holds an object or a value, so it "
+                        "cannot be a group. Delete it first, or choose another name."
+                    )
+                group = found
+            else:
+                with self._session.transaction():
+                    group = group.create_group(Name(part))
+        return group
