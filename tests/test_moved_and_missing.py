@@ -352,3 +352,47 @@ def test_pickle_files_say_that_they_cannot(options, tmp_path):
     with pytest.raises(ps.UnsupportedOperationError, match="pickle"):
         ps.load(tmp_path / "x.pkl", **options)
     assert ps.load(tmp_path / "x.pkl", versions="exact") == [1]
+
+
+# -- what stored itself into a group ----------------------------------------------------------------
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    """A cell of crystals 1.5 that stored itself into the group ``cell`` of ``cells.h5``, in a folder."""
+    source = STORABLE.format(key="edge", version="")
+    install(tmp_path / "old", "1.5", source=source)
+    save = (
+        "from crystals.cells import Cell\nwith ps.open_storage('cells.h5') as storage: Cell(3.0).store(storage, 'cell')"
+    )
+    python(save, tmp_path / "old", cwd=tmp_path)
+    return tmp_path
+
+
+def test_object_in_a_group_is_found_by_its_new_name(by_hand):
+    install(by_hand / "new", "1.5", module="lattices", source=STORABLE.format(key="edge", version=""))
+    rename = "rename={'crystals.cells.Cell': 'lattices.Cell'}"
+    assert "3.0" in python(f"print(ps.load('cells.h5', 'cell', {rename}).a)", by_hand / "new", cwd=by_hand)
+
+
+@pytest.mark.parametrize(("own", "versions"), [("", "exact"), ("", "compatible"), ("storage_version = '2'", "exact")])
+def test_object_in_a_group_is_compared_by_its_version(own, versions, by_hand):
+    install(by_hand / "new", "2.0", source=STORABLE.format(key="a", version=own))
+    done = python(
+        f"print(ps.load('cells.h5', 'cell', versions={versions!r}).a)", by_hand / "new", cwd=by_hand, check=False
+    )
+    if own:  # it knows what to do with versions
+        assert done.stdout.splitlines()[-1] == "3.0"
+    else:
+        assert "VersionMismatchError" in done.stderr
+        assert "crystals 1.5, and here is 2.0" in done.stderr
+
+
+def test_object_in_a_group_that_is_missing_is_given_as_the_group(by_hand):
+    script = (
+        "found = ps.load('cells.h5', 'cell', on_missing='raw')\nprint(found['NAME'], found['edge'])\n"
+        "with ps.open_storage('copy.json') as storage: storage['again'] = found"
+    )
+    assert python(script, cwd=by_hand) == "Cell 3.0"
+    again = "print(ps.load('copy.json', 'again').a)"
+    assert python(again, by_hand / "old", cwd=by_hand).splitlines() == ["restored from 1.5", "3.0"]

@@ -228,3 +228,47 @@ def test_pickle_file_cannot_hold_what_is_required(tmp_path):
     with pytest.raises(ps.UnsupportedOperationError, match="require_versions"):
         ps.save([1], tmp_path / "x.pkl", require_versions=True)
     assert not (tmp_path / "x.pkl").exists()
+
+
+BY_HAND = """
+import pyiron_storage as ps
+
+class Cell(ps.Storable):
+    def __init__(self, a):
+        self.a = a
+
+    def _store(self, storage):
+        storage["a"] = self.a
+
+    @classmethod
+    def _restore(cls, storage, version):
+        return cls(storage["a"])
+"""
+
+
+@pytest.mark.parametrize("stored", ["part", "whole", "raw"])
+@pytest.mark.parametrize("asked", [{"require_versions": True}, {"forbidden_modules": ("loose",)}])
+def test_what_is_copied_as_it_stands_is_asked_for_its_versions_too(stored, asked, tmp_path):
+    write(tmp_path / "there", "loose.cells")
+    save = "from loose.cells import Cell; ps.save([Cell(1.0)], 'a.h5', 'cells')"
+    python(save, tmp_path / "there", cwd=tmp_path)
+    with ps.open_storage(tmp_path / "a.h5") as storage:
+        raw = ps.load(tmp_path / "a.h5", "cells", on_missing="raw", trust="all")[0]
+        value = {"raw": raw, "part": storage["cells/0"], "whole": storage["cells"]}[stored]
+        with pytest.raises(ps.NotStorableError, match="loose"):
+            ps.save({"copied": value}, tmp_path / "b.h5", **asked)
+        with pytest.raises(ps.NotStorableError, match="loose"):
+            ps.save(value, tmp_path / "b.h5", **asked)
+
+
+@pytest.mark.parametrize("asked", [{"require_versions": True}, {"forbidden_modules": ("loose",)}])
+def test_what_stores_itself_into_a_group_is_asked_for_its_versions_too(asked, tmp_path):
+    write(tmp_path, "loose.cells", BY_HAND)
+    script = (
+        f"from loose.cells import Cell\nwith ps.open_storage('a.h5', **{asked!r}) as storage:\n"
+        "    try: Cell(1.0).store(storage, 'cell')\n    except ps.NotStorableError as error: print(error)\n"
+        "    print(list(storage))"
+    )
+    *error, names = python(script, tmp_path, cwd=tmp_path).splitlines()
+    assert "loose.cells:Cell" in error[0]
+    assert names == "[]"

@@ -44,6 +44,7 @@ from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.model.backend_group import one_access
 from pyiron_storage.model.session import Location
 from pyiron_storage.model.storage import GenericStorage
+from pyiron_storage.model.stored_by_hand import UNKNOWN, class_of
 from pyiron_storage.paths import METADATA, Name, split
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.navigate import NodeInfo
@@ -312,7 +313,8 @@ class HDF5Storage(GenericStorage):
         ready_made = ready_made_kind(self)
         if ready_made is None:
             return super().to_object()
-        return self._type_of(f"{ready_made.__module__}:{ready_made.__qualname__}").restore(self, self[Name("VERSION")])
+        cls = class_of(self, f"{ready_made.__module__}:{ready_made.__qualname__}", UNKNOWN)
+        return cls.restore(self, self[Name("VERSION")])
 
     def _save(self, path: str, value: Any) -> None:
         """Store a value; in a new file where the old one holds nothing else: it needs no journal and has no gaps."""

@@ -16,18 +16,16 @@ import importlib.metadata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pyiron_storage.backends.compression import checked_compression
 from pyiron_storage.backends.opening import is_open
 from pyiron_storage.errors import PathNotFoundError, StorageInUseError, UnknownBackendError, UnsupportedOperationError
 from pyiron_storage.model.metadata import require
 from pyiron_storage.model.options import take_common
+from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import join, split
 from pyiron_storage.trusting.admission import admission
-
-if TYPE_CHECKING:
-    from pyiron_storage.model.storage import GenericStorage
 
 OBJECT: Final = "object"
 """Where an object is put when no path is given."""
@@ -109,7 +107,8 @@ class Backend:
             path = in_object(storage, path, loading=True)
             if metadata:
                 require(storage._metadata_at(path) or {}, metadata, f"{filename}: {path}")
-            return storage.load(path, mmap=mmap, verify=verify)
+            found = storage.load(path, mmap=mmap, verify=verify)
+            return _kept(found) if isinstance(found, GenericStorage) else found
 
     def delete(self, filename: Any, path: str | None = None, *, durability: str = "power", **options: Any) -> None:
         """Delete a part of a file, or the file, with this back-end; see `delete`."""
@@ -125,6 +124,14 @@ class Backend:
             raise StorageInUseError(f"{path} is open in this process. Close the storage, then delete the file.")
         with self.open(path, "r", **options) as storage:  # it is there, and it is a storage
             storage._destroy()
+
+
+def _kept(group: GenericStorage) -> GenericStorage:
+    """A copy of a group that stays when the file is closed: of an object whose class is missing."""
+    kept = backends.find("memory", None).storage_class()
+    kept[OBJECT] = group
+    found: GenericStorage = kept[OBJECT]
+    return found
 
 
 def in_object(storage: GenericStorage, path: str, *, loading: bool = False) -> str:

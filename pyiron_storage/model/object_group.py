@@ -109,13 +109,14 @@ class ObjectGroup(BackendGroup):
         return value if stays_native else self._encode(path, value)
 
     def _encode(self, path: str, value: Any) -> Record:
-        given = self._session.options.get("metadata")
-        if not given and isinstance(value, View) and (whole := value._whole_record()) is not None:
+        given, options = self._session.options.get("metadata"), encoder_options(self._session)
+        stays = not given and "requirements" not in options
+        if stays and isinstance(value, View) and (whole := value._whole_record()) is not None:
             return whole.copy()
         record = Record()
         record.header.update(environment=environment(), metadata=new_metadata(given, value))
         where = "/".join(filter(None, [self.path, path]))
-        Encoder(record, where, **encoder_options(self._session)).root(value)
+        Encoder(record, where, **options).root(value)
         return record
 
     def _put(self, name: Name, prepared: Any) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 from pyiron_storage.errors import NoObjectError, RestoreError, StorageError
 from pyiron_storage.model.storable_groups import RestoringGroup, RestoringStorage, StoringGroup
 from pyiron_storage.model.storage import GenericStorage
+from pyiron_storage.model.stored_by_hand import version_of
 from pyiron_storage.model.views import View
-from pyiron_storage.provenance.distributions import package_of
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
@@ -95,6 +95,7 @@ class Storable(ABC):
         >>> storage["numbers"].to_object()
         [1, 2]
         """
+        storage._check_type(type(self))
         if group_name is not None:
             storage = storage.create_group(group_name)
         if "NAME" in storage and "MODULE" in storage:  # what was stored here goes
@@ -176,11 +177,6 @@ def _plain(value: Any, seen: set[int]) -> Any:
 
 
 _MAY_HOLD = (View, list, dict, tuple, collections.deque)
-
-
-def version_of(module: str) -> str:
-    """The version of the package that a module is in: of its distribution, else its ``__version__``, else ``"0"``."""
-    return package_of(module).version or "0"
 
 
 class StorableRule(Rule):

@@ -17,18 +17,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import pyiron_storage.records.rules as _rules  # noqa: F401  registers the built-in rules
 from pyiron_storage.arrays.array_handle import ArrayHandle
-from pyiron_storage.errors import InvalidNameError, NoObjectError, TransactionError
+from pyiron_storage.errors import CannotImportError, InvalidNameError, NoObjectError, TransactionError
 from pyiron_storage.model.backend_group import one_access
-from pyiron_storage.model.group_signature import copy_signature, is_signed, sign
+from pyiron_storage.model.group_signature import copy_signature, sign
 from pyiron_storage.model.metadata import Metadata
 from pyiron_storage.model.metadata_places import GroupMetadata, RecordMetadata
 from pyiron_storage.model.object_group import ObjectGroup
 from pyiron_storage.model.session import Transaction
 from pyiron_storage.model.shown import Shown
+from pyiron_storage.model.stored_by_hand import class_of, require
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import METADATA, Name, check_name, join, split
-from pyiron_storage.records.document import ROOT, Record
-from pyiron_storage.records.gate import Gate
 from pyiron_storage.records.navigate import NodeInfo, info
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.walking import walk
@@ -217,6 +216,9 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
     def to_object(self) -> Any:
         """Restore the `Storable` that was stored into this very group by its `store` method.
 
+        Where its class is missing and the storage was opened with ``on_missing="raw"``, this
+        very group is given, which shows class, version and state.
+
         Raises
         ------
         NoObjectError
@@ -229,16 +231,16 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
                 f"{self._session.file}: {self.path or 'the top level'} is a plain group; no object was stored in it. "
                 "Load what is in it by name."
             ) from None
-        return self._type_of(f"{module}:{name}").restore(self, version)
+        try:
+            return class_of(self, f"{module}:{name}", version).restore(self, version)
+        except CannotImportError:
+            if self._session.options.get("on_missing") == "raw":
+                return self
+            raise
 
-    def _type_of(self, name: str) -> Any:
-        """The class that stored itself into this group, where it may be imported."""
-        record = Record()
-        record.place, record.path = f"{self._session.file}: {self.path}", self.path
-        record.signing.trusted = is_signed(self)
-        entry = {"name": name}
-        record.replace(ROOT, {"$": "storable", "type": record.type_number(entry)})
-        return Gate(record, self._session.admission).find(entry, called=True)
+    def _check_type(self, cls: type) -> None:
+        """Refuse the class of a `Storable` that may not be stored, before anything is."""
+        require(self, cls)
 
     def _write_type(self, cls: type, version: str) -> None:
         """Note the class of the `Storable` that stores itself into this group, as tinybase does."""

@@ -335,7 +335,8 @@ class ViewRule(Rule):
         place = obj._place()
         graft = encoder.grafts.get(id(place.record))
         if graft is None:
-            graft = encoder.grafts[id(place.record)] = Graft(place.record, encoder.record)
+            graft = Graft(place.record, encoder.record, partial(encoder.require, obj))
+            encoder.grafts[id(place.record)] = graft
             encoder.keep(place.record)
         return graft.copy(place)
 

@@ -150,6 +150,18 @@ class Encoder:
         """Keep a temporary alive for as long as ids are compared."""
         self._kept.append(obj)
 
+    def require(self, obj: Any, entry: dict[str, Any]) -> None:
+        """Refuse a class or function whose entry in the header is not what is asked for.
+
+        Raises
+        ------
+        NotStorableError
+            If it is not.
+        """
+        reason = self.requirements.refusal(entry["name"], entry)
+        if reason is not None:
+            raise self.refusal(obj, reason)
+
     def refusal(self, obj: object, reason: str = "") -> Refusal:
         """Return the exception to raise for an object that cannot be stored."""
         return Refusal(obj, reason)

@@ -5,6 +5,7 @@ What names code and is not trusted where it comes from takes the trust from wher
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyiron_storage.records.document import Node, Record, reference
@@ -19,10 +20,14 @@ class Graft:
     ----------
     source, target
         Where the nodes come from and where their lines, bytes and arrays go to.
+    require
+        Refuses, by the entry in the header, a class or function that may not go there.
     """
 
-    def __init__(self, source: Record, target: Record) -> None:
-        self._source, self._target = source, target
+    def __init__(
+        self, source: Record, target: Record, require: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> None:
+        self._source, self._target, self._require = source, target, require
         self._lines: dict[int, int] = {}
         self._waiting: list[int] = []
         self._types: dict[int, int] = {}
@@ -79,6 +84,7 @@ class Graft:
     def _type(self, number: int) -> int:
         if number not in self._types:
             entry = dict(self._source.type_entry(number))
+            self._require(entry)
             self._names_types = True
             if "code" in entry:
                 entry["code"] = self._copy(entry["code"])

@@ -36,6 +36,7 @@ class RawType:
         known = encoder.type_numbers.get(id(self))
         if known is None:
             entry = dict(self.entry)
+            encoder.require(self, entry)
             if self.code is not None:
                 entry["code"] = {"$": "code", "at": encoder.record.add_bytes(self.code)}
             known = encoder.type_numbers[id(self)] = encoder.record.type_number(entry)

@@ -279,9 +279,7 @@ def type_number(obj: Any, encoder: Encoder, qualified: str | None = None) -> int
     if known is None:
         name = importable_name(obj, qualified)
         entry = {"name": name, **origin_of(obj, name)} if name is not None else _by_value(obj, encoder, qualified)
-        reason = encoder.requirements.refusal(entry["name"], entry)
-        if reason is not None:
-            raise encoder.refusal(obj, reason)
+        encoder.require(obj, entry)
         known = encoder.type_numbers[id(obj)] = encoder.record.type_number(entry)
         encoder.keep(obj)
     return known
