@@ -165,6 +165,14 @@ def test_an_empty_instance_may_be_given_attributes(storage):
     assert storage.load("p").x == 1
 
 
+@pytest.mark.parametrize("name", ["x", "name", "path"])
+def test_an_attribute_that_is_set_on_a_view_is_not_lost_without_a_word(storage, name):
+    storage["p"] = Plain()
+    with pytest.raises(AttributeError, match=rf"view\['{name}'\] = "):
+        setattr(storage["p"], name, 1)
+    assert vars(storage.load("p")) == {}
+
+
 def test_closing_inside_a_transaction_is_refused():
     ps.save(1, "f.h5", "a")
     storage = ps.open_storage("f.h5")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -51,6 +51,10 @@ class RecordSource(Protocol):
     def changing(self) -> AbstractContextManager[None]: ...
     def encoder_options(self) -> dict[str, Any]: ...
     def decoder(self, record: Record, *, mmap: bool = False) -> Decoder: ...
+
+
+_OWN: Final = ("_source", "_path", "_decoder")
+"""The attributes of a view itself."""
 
 
 class View(Shown):
@@ -193,12 +197,20 @@ class View(Shown):
         return f"<view of {found.type} with {found.size} parts at {self.path!r}; .to_object() gives the real thing>"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_source", "_path", "_decoder"):
+        if name.startswith("__") or name in _OWN:
             raise AttributeError(name)
         raise ViewAttributeError(
             f"{self._source.file}: the view of {self.path!r} has no attribute {name!r}. Its parts are items, "
             f"view[{name!r}], and view.to_object() gives the real thing."
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _OWN:
+            raise ViewAttributeError(
+                f"{self._source.file}: no attribute of the view of {self.path!r} can be set. What is stored is "
+                f"changed by its item, view[{name!r}] = ..."
+            )
+        object.__setattr__(self, name, value)
 
     # -- finding and changing ----------------------------------------------------
 
