@@ -17,7 +17,7 @@ from pandas.tseries import offsets
 
 import pyiron_storage as ps
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.rules.pandas_objects import WIDE
+from pyiron_storage.records.rules.pandas_objects.frames import WIDE
 
 if importlib.util.find_spec("pyarrow"):
     import pyarrow

@@ -136,4 +136,9 @@ def qualified_name(cls: type) -> str:
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
+def named(package: str, *names: str) -> Callable[[type], bool]:
+    """Whether a class is one of a package that has one of these names, found without importing it."""
+    return lambda cls: cls.__name__ in names and cls.__module__.partition(".")[0] == package
+
+
 REGISTRY: Final = Registry()

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from pyiron_storage.records.rule import REGISTRY
-from pyiron_storage.records.rules.pandas_objects import Pieces, PiecesRule, given, named, require
+from pyiron_storage.records.rule import REGISTRY, named
+from pyiron_storage.records.rules.pieces import Pieces, PiecesRule, given, require
 
 Array = np.ndarray[Any, Any]
 

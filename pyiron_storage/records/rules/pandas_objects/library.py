@@ -1,0 +1,31 @@
+"""pandas itself, imported when the first object of it is made, and what all its rules share."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any
+
+import numpy as np
+
+from pyiron_storage.records.rule import REGISTRY, Rule, named
+
+
+@functools.cache
+def library() -> Any:
+    """Return the module pandas."""
+    return importlib.import_module("pandas")
+
+
+def register(rule: Rule, *names: str) -> None:
+    """Register a rule for the classes of pandas that have these names."""
+    REGISTRY.add(rule, predicate=named("pandas", *names))
+
+
+def plain_array(array: Any) -> Any:
+    """The array of a column or index as it is stored: numpy's own where that says all."""
+    kind = type(array).__name__
+    of_times = kind in ("DatetimeArray", "TimedeltaArray") and isinstance(array.dtype, np.dtype)
+    if kind == "NumpyExtensionArray" or (of_times and getattr(array, "freq", None) is None):
+        return np.asarray(array)
+    return array
