@@ -25,8 +25,9 @@ from pyiron_storage.backends.directory_redo import Contents, read_redo, write_re
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
 from pyiron_storage.backends.opening import OpenFile, signature
 from pyiron_storage.errors import LockTimeoutError, StorageWriteError
+from pyiron_storage.files.access_locks import DirectoryLock
 from pyiron_storage.files.interrupts import never_interrupted, uninterrupted
-from pyiron_storage.files.locks import TIMEOUT, DirectoryLock, wait_until
+from pyiron_storage.files.locks import TIMEOUT, wait_until
 from pyiron_storage.files.replacing import confirm_name, free_name_beside, replace_file, written
 from pyiron_storage.model.session import Location
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pyiron_storage.files.locks import is_range_locked, share_range
+from pyiron_storage.files.access_locks import is_range_locked, share_range
 
 FileIdentity = tuple[int, int]
 """Device and inode of a file."""

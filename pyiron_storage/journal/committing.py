@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pyiron_storage.errors import StorageWriteError
+from pyiron_storage.files.access_locks import AccessLock
 from pyiron_storage.files.file_maps import before_writing, harms_maps, identity_of
-from pyiron_storage.files.locks import AccessLock
 from pyiron_storage.files.replacing import copied_aside, write_all
 from pyiron_storage.journal.pages_aside import PagesAside
 from pyiron_storage.journal.redo import PAGE, Change, RedoJournal, copy_pages, cut, journal_path

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from pyiron_storage.errors import FileKindError, InterruptedCommitError, StorageWriteError
+from pyiron_storage.files.access_locks import AccessLock
 from pyiron_storage.files.file_maps import map_array
 from pyiron_storage.files.interrupts import never_interrupted
-from pyiron_storage.files.locks import AccessLock
 from pyiron_storage.files.replacing import confirm_name, free_name_beside, system_error, take_name, write_all, written
 from pyiron_storage.journal.committing import Commit, abandon
 from pyiron_storage.journal.pages_aside import PagesAside

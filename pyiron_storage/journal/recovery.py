@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pyiron_storage.files.access_locks import AccessLock
 from pyiron_storage.files.file_maps import before_writing, harms_maps, identity_of
-from pyiron_storage.files.locks import AccessLock
 from pyiron_storage.files.replacing import copied_aside, sync_folder, take_name
 from pyiron_storage.journal.redo import PAGE, CompleteJournal, journal_path
 

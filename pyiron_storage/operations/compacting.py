@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyiron_storage.backends.registry import Backend
-from pyiron_storage.files.locks import TIMEOUT, DirectoryLock
+from pyiron_storage.files.access_locks import DirectoryLock
+from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.files.replacing import confirm_name, free_name_beside
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.operations.exclusive import alone, check_unused, remove_aside, storage_class
