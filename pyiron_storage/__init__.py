@@ -70,11 +70,13 @@ from pyiron_storage.errors import (
     ViewAttributeError,
     ViewError,
 )
+from pyiron_storage.model.mapping_views import DictView, ObjectView
 from pyiron_storage.model.metadata import Metadata
 from pyiron_storage.model.ready_made import HasHDFAdapaterMixin, ListStorable, PickleStorable
+from pyiron_storage.model.sequence_views import ListView, TupleView
+from pyiron_storage.model.set_views import SetView
 from pyiron_storage.model.storable import Storable
 from pyiron_storage.model.storage import GenericStorage
-from pyiron_storage.model.view_kinds import DictView, ListView, ObjectView, SetView, TupleView
 from pyiron_storage.model.views import View
 from pyiron_storage.operations.approval import trust
 from pyiron_storage.operations.inspection import CodePart, inspect

@@ -19,9 +19,10 @@ from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_by_hand import version_of
 from pyiron_storage.model.views import View
 from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.parts import DictParts, Parts
+from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
 

@@ -24,11 +24,12 @@ from pyiron_storage.model.shown import Shown
 from pyiron_storage.paths import join, split
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.graft import Graft
 from pyiron_storage.records.navigate import NodeInfo, find, info, is_value, parts_of, rule_of, type_name
-from pyiron_storage.records.parts import DictParts, Parts
+from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place, key_of
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.uses import each_use_is_one
@@ -325,12 +326,17 @@ def put_part(parts: Parts, part: str, node: Node) -> None:
         parts.put(part, node)
 
 
+def plain(thing: Any) -> Any:
+    """What a view shows, as the real thing; anything else as it is."""
+    return thing.to_object() if isinstance(thing, View) else thing
+
+
 def _the_same(obj: Any) -> Any:
     return obj
 
 
 VIEWS: dict[str, type[View]] = {}
-"""The view of each kind, filled by `view_kinds`."""
+"""The view of each kind, filled where the views are defined."""
 
 
 def make_view(source: RecordSource, path: tuple[str, ...], place: Place, decoder: Decoder | None = None) -> View:

@@ -1,8 +1,8 @@
-"""The parts of what stands at a place.
+"""The parts of what stands at a place: entries of a list and keys of an object of the document.
 
-`Parts` are what can be reached by a name: entries of a list, keys of a dict, attributes of an object.  They
-read, put, insert and remove nodes in the line where these stand, wherever a long
-list goes on, and note that line as changed; nothing else is parsed.
+`Parts` are what can be reached by a name.  They read, put, insert and remove nodes
+in the line where these stand, wherever a long list goes on, and note that line as
+changed; nothing else is parsed.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
-from pyiron_storage.paths import ReservedPart
 from pyiron_storage.records.document import Node, Record, dump
 from pyiron_storage.records.long_lines import shorten
-from pyiron_storage.records.places import NO_KEY, Place, key_of, key_part, plain_key
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.structure import is_container, is_parts
 
 LONGEST: Final = 1024
@@ -272,206 +271,6 @@ class ObjectParts(Parts):
         elif is_container(node.pop(part)):
             self.place.record.drop()
         self.place.touch()
-
-
-class PairParts(Parts):
-    """The values of ``[key, value]`` pairs, by key."""
-
-    fixed = False
-
-    def __init__(self, place: Place) -> None:
-        self.pairs = ArrayParts(place)
-
-    def names(self) -> list[str]:
-        return [key_part(place.record, place.node[0]) for place in self.pairs.each()]
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def places(self) -> Iterator[tuple[str, Place]]:
-        return ((key_part(place.record, place.node[0]), place.inner(1)) for place in self.pairs.each())
-
-    def key_places(self) -> Iterator[Place]:
-        """The place of every key."""
-        return (place.inner(0) for place in self.pairs.each())
-
-    def find(self, part: str) -> Place:
-        return self.pairs.at(self._index(part)).inner(1)
-
-    def _index(self, part: str) -> int:
-        wanted, found = plain_key(part), None
-        if wanted is not NO_KEY:  # compared as Python does: 1, 1.0 and True are one key
-            found = next((i for i, key in enumerate(self._keys()) if key == wanted and _is_like(key, wanted)), None)
-        if found is None:  # numbers of numpy, tuples and others, by what stands for them in a path
-            record = self.pairs.place.record
-            others = ((i, key) for i, key in enumerate(self._keys()) if type(key) not in _COMPARED)
-            found = next((i for i, key in others if key_part(record, key) == part), None)
-        if found is None:
-            raise KeyError(part)
-        return found
-
-    def _keys(self) -> Iterator[Node]:
-        return (pair[0] for leaf in self.pairs.leaves() for pair in leaf)
-
-    def put(self, part: str, node: Node) -> None:
-        self.find(part).put(node)
-
-    def add(self, key: Node, node: Node) -> None:
-        """Add a pair at the end."""
-        self.pairs.insert(len(self.pairs), [key, node])
-
-    def remove(self, part: str) -> None:
-        self.pairs.delete(self._index(part))
-
-
-class DictParts(Parts):
-    """The values of a dict, by key: of a JSON object or, where keys are no plain text, of pairs."""
-
-    fixed = False
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-    def _parts(self) -> ObjectParts | PairParts:
-        node = self.place.node
-        return PairParts(self.place.inner("pairs")) if "$" in node and "pairs" in node else ObjectParts(self.place)
-
-    def names(self) -> list[str]:
-        return self._parts().names()
-
-    def __len__(self) -> int:
-        return len(self._parts())
-
-    def places(self) -> Iterator[tuple[str, Place]]:
-        return self._parts().places()
-
-    def first(self, count: int) -> list[tuple[str, Place]]:
-        return self._parts().first(count)
-
-    def key_places(self) -> Iterator[Place]:
-        """The place of every key."""
-        parts = self._parts()
-        if isinstance(parts, PairParts):
-            return parts.key_places()
-        return (Place(self.place.record, 0, {name: name}, name, 0) for name in parts.names())
-
-    def find(self, part: str) -> Place:
-        return self._parts().find(part)
-
-    def put(self, part: str, node: Node) -> None:
-        self.put_key(part, key_of(part), node)
-
-    def put_key(self, part: str, key: Node, node: Node) -> None:
-        """Put a value under a key that may be new; `key` is its node."""
-        parts = self._parts()
-        if isinstance(parts, ObjectParts):
-            if type(part) is str and part != "$" and key == part:
-                parts.put(part, node)
-                return
-            parts = self._as_pairs(parts)
-        try:
-            parts.put(part, node)
-        except KeyError:
-            parts.add(key, node)
-
-    def _as_pairs(self, parts: ObjectParts) -> PairParts:
-        pairs = [[name, place.node] for name, place in parts.places()]
-        self.place.put({"$": "dict", "pairs": pairs})
-        return PairParts(self.place.inner("pairs"))
-
-    def remove(self, part: str) -> None:
-        self._parts().remove(part)
-
-
-class FieldParts(Parts):
-    """The items of a node by the names that its ``fields`` gives them."""
-
-    def __init__(self, place: Place) -> None:
-        self._fields: list[str] = place.node["fields"]
-        self._items = ArrayParts(place.inner("items"), fixed=True)
-
-    def names(self) -> list[str]:
-        return list(self._fields)
-
-    def find(self, part: str) -> Place:
-        if type(part) is not str or part not in self._fields:
-            raise KeyError(part)
-        return self._items.at(self._fields.index(part))
-
-
-class AttributeParts(Parts):
-    """The attributes of an object, and under reserved names what else it has."""
-
-    fixed = False
-    _OTHERS: Final = ("args", "kwargs", "items", "pairs", "setter")
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-    def _attributes(self) -> list[DictParts]:
-        found = [self.place.inner(field).follow() for field in ("state", "slots") if field in self.place.node]
-        return [DictParts(place) for place in found if _is_dict(place.node)]
-
-    def _others(self) -> list[ReservedPart]:
-        node = self.place.node
-        others = [ReservedPart(f"~{field}") for field in self._OTHERS if node.get(field)]
-        if "state" in node and node["state"] is not None and not _is_dict(self.place.inner("state").follow().node):
-            others.append(ReservedPart("~state"))
-        return others
-
-    def names(self) -> list[str]:
-        return [name for parts in self._attributes() for name in parts.names()] + self._others()
-
-    def find(self, part: str) -> Place:
-        if type(part) is ReservedPart:
-            if part not in self._others():
-                raise KeyError(part)
-            return self._pairs() if part == ReservedPart("~pairs") else self.place.inner(part[1:])
-        for parts in self._attributes():
-            try:
-                return parts.find(part)
-            except KeyError:
-                continue
-        raise KeyError(part)
-
-    def _pairs(self) -> Place:
-        """The pairs of an object, to be looked at as the dict that they are."""
-        return self.place.showing({"$": "dict", "pairs": self.place.node["pairs"]}, "~pairs")
-
-    def put(self, part: str, node: Node) -> None:
-        for parts in self._attributes()[::-1]:
-            if part in parts.names():
-                parts.put(part, node)
-                return
-        if type(part) is ReservedPart:
-            self.find(part).put(node)
-        else:
-            self._add(part, node)
-
-    def _add(self, part: str, node: Node) -> None:
-        if "state" not in self.place.node or not _is_dict(self.place.inner("state").follow().node):
-            raise KeyError(part)  # whether it may have other attributes only its class can say
-        DictParts(self.place.inner("state").follow()).put(part, node)
-
-    def remove(self, part: str) -> None:
-        for parts in self._attributes():
-            if part in parts.names():
-                parts.remove(part)
-                return
-        raise KeyError(part)
-
-
-_COMPARED: Final = frozenset([str, int, float, bool])
-"""The types of keys that are found by comparing them."""
-
-
-def _is_like(key: Node, wanted: Any) -> bool:
-    """Whether two equal nodes are equal keys: containers of the document are not."""
-    return not is_container(key) and isinstance(key, str) == isinstance(wanted, str)
-
-
-def _is_dict(node: Node) -> bool:
-    return type(node) is dict and node.get("$") in (None, "dict")
 
 
 def split_entries(record: Record, entries: Any) -> Node:

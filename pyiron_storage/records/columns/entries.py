@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import partial
 
 from pyiron_storage.records.columns.column import column_kind, expanded
+from pyiron_storage.records.dict_parts import DictParts, PairParts
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.long_lines import shorten
-from pyiron_storage.records.parts import ArrayParts, DictParts, ObjectParts, PairParts
+from pyiron_storage.records.parts import ArrayParts, ObjectParts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.structure import is_column
 

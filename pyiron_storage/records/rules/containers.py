@@ -13,9 +13,10 @@ from sys import getrefcount
 from typing import Any, Final
 
 from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import DEEPEST, LEAST, Node
 from pyiron_storage.records.encoder import Encoder, Refusal
-from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
+from pyiron_storage.records.parts import ArrayParts, Parts
 from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.values import LARGEST, SMALLEST, all_plain, is_text

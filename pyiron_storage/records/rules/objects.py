@@ -19,12 +19,13 @@ from pyiron_storage.errors import CannotImportError
 from pyiron_storage.paths import ReservedPart
 from pyiron_storage.provenance.origins import origin_of
 from pyiron_storage.provenance.sources import source_digest
+from pyiron_storage.records.attribute_parts import AttributeParts
 from pyiron_storage.records.code import PROTOCOL, by_value
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.names import importable_name, name_of
-from pyiron_storage.records.parts import AttributeParts, Parts
+from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items, fill_mapping, fill_pairs

@@ -15,10 +15,12 @@ import pathlib
 import uuid
 from typing import Any, ClassVar
 
+from pyiron_storage.records.attribute_parts import FieldParts
 from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.parts import ArrayParts, DictParts, FieldParts, Parts
+from pyiron_storage.records.parts import ArrayParts, Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items, fill_pairs

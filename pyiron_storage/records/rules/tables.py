@@ -20,10 +20,11 @@ from pyiron_storage.records.columns.column import (
 from pyiron_storage.records.columns.entries import ColumnDictParts, ColumnParts, entry_place
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST
 from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import LEAST, Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.long_lines import shorten
-from pyiron_storage.records.parts import ArrayParts, DictParts, Parts
+from pyiron_storage.records.parts import ArrayParts, Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import DictRule, ListRule
