@@ -11,7 +11,7 @@ from pyiron_storage.backends.compressed_files import is_compressed
 from pyiron_storage.backends.compression import Compression
 from pyiron_storage.backends.directory import Directory
 from pyiron_storage.backends.json_checks import verify_value
-from pyiron_storage.records.document import NATIVE_BYTES
+from pyiron_storage.records.contents import NATIVE_BYTES
 
 
 class DirectoryArray(NativeArray):

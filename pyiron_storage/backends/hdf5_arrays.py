@@ -22,7 +22,7 @@ from pyiron_storage.backends.hdf5_filters import (
     unlimited,
 )
 from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type, part_of, read_array
-from pyiron_storage.records.document import NATIVE_BYTES
+from pyiron_storage.records.contents import NATIVE_BYTES
 
 COPIED_BYTES: Final = 2**24
 """A dataset that becomes one in chunks is copied in pieces of this size."""

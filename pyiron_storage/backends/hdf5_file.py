@@ -24,7 +24,7 @@ from pyiron_storage.journal.journaled_file import JournaledFile
 from pyiron_storage.journal.recovery import recover
 from pyiron_storage.journal.redo import CompleteJournal, journal_path
 from pyiron_storage.model.session import Location
-from pyiron_storage.records.document import NATIVE_BYTES
+from pyiron_storage.records.contents import NATIVE_BYTES
 
 ALIGNMENT: Final = 64
 """Big arrays begin at multiples of so many bytes, so that a memory map of one is as good as an array."""

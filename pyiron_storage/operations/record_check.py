@@ -11,7 +11,8 @@ from pyiron_storage.errors import StorageError
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_object import GroupStore
 from pyiron_storage.paths import Name
-from pyiron_storage.records.document import MAGIC, Record, byte_holders
+from pyiron_storage.records.document import MAGIC, Record
+from pyiron_storage.records.garbage import byte_holders
 from pyiron_storage.records.salvage import Goodness, Salvaged, salvage
 
 

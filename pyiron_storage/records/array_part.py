@@ -13,7 +13,8 @@ import numpy as np
 
 from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.errors import DamagedRecordError, NotAnArrayError
-from pyiron_storage.records.document import NATIVE_BYTES, Node, Record
+from pyiron_storage.records.contents import NATIVE_BYTES
+from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.navigate import rule_of, type_name
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import plain_elements, read_dtype

@@ -1,24 +1,25 @@
-"""The record of one stored object: its lines, its buffers, its arrays.
+"""The record of one stored object: its header and lines, with its buffers and arrays.
 
 A `Record` is what `docs/format.md` describes: a JSON Lines document whose lines
-refer to each other by number, one byte array ``buffers``, and native arrays.  It
-parses a line when it is asked for, notes which lines changed, and writes itself
-back; what the lines mean is the business of the rules.
+refer to each other by number, one byte array ``buffers``, and native arrays (see
+`contents`).  It parses a line when it is asked for, notes which lines changed, and
+writes itself back; what the lines mean is the business of the rules.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import orjson
 
-from pyiron_storage.arrays.native_array import Box, NativeArray
 from pyiron_storage.errors import DamagedRecordError, FormatVersionError
 from pyiron_storage.provenance.authorship import now
-from pyiron_storage.records.signing import SignedArray, Signing, around
+from pyiron_storage.records.contents import Contents
+from pyiron_storage.records.garbage import collect
+from pyiron_storage.records.record_store import RecordStore
+from pyiron_storage.records.signing import Signing
 from pyiron_storage.trusting.admission import HARMLESS_CALLS, is_harmless
 
 Node = Any
@@ -34,47 +35,11 @@ DEEPEST: Final = 40
 """Objects nested deeper than this stand on a line of their own."""
 LEAST: Final = 8
 """Fewer things than this are written one by one, not as columns or tables."""
-NATIVE_BYTES: Final = 65_536
-"""An array of this size or larger becomes a native array of the back-end."""
-REWRITTEN_BYTES: Final = 16 * 2**20
-"""A native column of at most this size that was read is written anew, once, however many of its cells change."""
-BUFFER_ALIGNMENT: Final = 16
-SLICED_BYTES: Final = 2**20
-"""Of buffers of this size or larger, a few pieces are read by themselves."""
-PIECE_COST: Final = 65_536
-"""What reading a piece by itself costs, in bytes that could be read in that time."""
 
 _REFERENCE: Final = re.compile(rb'\{"\$":(\d+)\}')
 _PARTS: Final = re.compile(rb'\{"\$":"parts","lines":\[((?:\[\d+,\d+\],?)*)\]\}')
 _PART: Final = re.compile(rb"\[(\d+),\d+\]")
-_NATIVE: Final = re.compile(rb'"native":"([^"]*)"')
-
-
 _CALLED: Final = re.compile(rb'"\$":"(?:call|new)","function":|"setter":')
-
-
-class RecordStore(Protocol):
-    """Where a record lies: a group of a storage, seen as text, bytes and arrays."""
-
-    place: str
-    """File and path, for messages."""
-    path: str
-    """The path in the storage."""
-    in_memory: bool
-    """Whether what lies there ends with the process."""
-
-    def read_text(self) -> bytes: ...
-    def write_text(self, text: bytes) -> None: ...
-    def read_buffers(self) -> np.ndarray[Any, Any]: ...
-    def write_buffers(self, buffers: np.ndarray[Any, Any]) -> None: ...
-    def open_buffers(self) -> NativeArray | None: ...
-    def read_array(self, name: str) -> np.ndarray[Any, Any]: ...
-    def open_array(self, name: str) -> NativeArray: ...
-    def write_array(self, name: str, array: np.ndarray[Any, Any]) -> None: ...
-    def delete_array(self, name: str) -> None: ...
-    def list_arrays(self) -> list[str]: ...
-    def read_signature(self) -> bytes | None: ...
-    def write_signature(self, signature: bytes | None) -> None: ...
 
 
 def reference(line: int) -> Node:
@@ -87,7 +52,7 @@ def dump(node: Node) -> bytes:
     return orjson.dumps(node)
 
 
-class Record:
+class Record(Contents):
     """One stored object, as lines, buffers and arrays.
 
     Parameters
@@ -102,11 +67,9 @@ class Record:
     """Whether it may name more classes and functions than its header lists so far."""
 
     def __init__(self, store: RecordStore | None = None, text: bytes | None = None) -> None:
-        self.store = store
-        self.place = store.place if store else "the new object"
+        super().__init__(store, store.place if store else "the new object")
         self.path = store.path if store else ""
         self.signing = Signing(self)
-        self.new_arrays: dict[str, np.ndarray[Any, Any]] = {}
         self.nodes: dict[int, Node] = {}
         """The nodes that were parsed and kept, by line."""
         self.opened: dict[int, Any] = {}
@@ -117,16 +80,8 @@ class Record:
         self._changed: set[int] = set()
         self._free: list[int] = []
         self._text_changed = store is None
-        self._buffers: bytearray | memoryview | None = None if store else bytearray()
-        self._buffers_changed = False
-        self._in_pieces = store is not None
-        self._read_in_pieces = 0
         self._garbage = False
         self._type_numbers: dict[bytes, int] | None = None
-        self._kept_arrays: dict[str, np.ndarray[Any, Any]] = {}
-        self._rows_read: dict[str, int] = {}
-        self._array_names: set[str] | None = None if store else set()
-        self._array_counters: dict[str, int] = {}
         if store is None:
             self._lines = [b"", b""]
             self.replace(HEADER, {"pyiron_storage": FORMAT, "types": []})
@@ -236,11 +191,13 @@ class Record:
         """The error for a line that holds itself, or refers to itself, in a way no object can."""
         return DamagedRecordError(f"{self.place}: line {line} of the record holds itself in a way no object can.")
 
+    def check_changeable(self) -> None:
+        """Raise `ReadOnlyError` where nothing in the record can be changed."""
+
     @property
     def changed(self) -> bool:
         """Whether anything must be written."""
-        written = self._text_changed or self._garbage or self._buffers_changed or bool(self.new_arrays)
-        return written or self.signing.changed
+        return self._text_changed or self._garbage or self.contents_changed or self.signing.changed
 
     # -- header --------------------------------------------------------------
 
@@ -287,194 +244,17 @@ class Record:
         harmless = sum(line.count(use) for use in (b'{"$":"import","type":', *calls) for line in lines)
         return uses != harmless or any(_CALLED.search(line) for line in lines)
 
-    # -- bytes and arrays ------------------------------------------------------
-
-    def add_bytes(self, data: bytes | memoryview) -> list[int]:
-        """Append bytes to the buffers, aligned; return their offset and length in bytes."""
-        buffers = self._writable_buffers()
-        if self.signing.seal is not None:
-            self.signing.touch(len(buffers), len(buffers) + 1, self._read_bytes)
-        buffers.extend(bytes(-len(buffers) % BUFFER_ALIGNMENT))
-        place = [len(buffers), len(data)]
-        buffers.extend(data)
-        self._buffers_changed = True
-        return place
-
-    def overwrite(self, holder: dict[str, Any], offset: int, data: bytes) -> None:
-        """Put other bytes in the place of some that a node names, `offset` bytes behind their beginning."""
-        if "native" in holder:
-            self._overwrite_native(holder["native"], offset, data)
-            return
-        self.bytes_at(holder["at"])  # refuses what is not there
-        self.put_bytes(holder["at"][0] + offset, data)
-
-    def _overwrite_native(self, name: str, offset: int, data: bytes) -> None:
-        kept = self._kept_arrays.get(name)
-        if name in self.new_arrays or (kept is not None and kept.nbytes <= REWRITTEN_BYTES):
-            array = self.new_arrays[name] = self.kept_array(name)
-            array.reshape(-1).view(np.uint8)[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
-            return
-        lying = self.open_array(name)
-        row = lying.nbytes // lying.shape[0] if lying.shape and lying.shape[0] else 0
-        if lying.in_parts and row and offset % row == len(data) % row == 0:
-            count = (len(data) // row, *lying.shape[1:])
-            box = Box.whole(count)._replace(starts=(offset // row, *(0,) * (len(count) - 1)))
-            lying.write(box, np.frombuffer(data, lying.dtype).reshape(count))
-        else:
-            array = self.array(name)
-            array.reshape(-1).view(np.uint8)[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
-            self.new_arrays[name] = array
-
-    def _writable_buffers(self) -> bytearray:
-        if not isinstance(self._buffers, bytearray):
-            self._buffers = bytearray(self._all_bytes())
-        return self._buffers
-
-    def _all_bytes(self) -> bytearray | memoryview:
-        if self._buffers is None:
-            assert self.store is not None
-            self._buffers = self.store.read_buffers().reshape(-1).view(np.uint8).data
-            self.signing.check_size(len(self._buffers))
-        return self._buffers
-
-    def _read_bytes(self, start: int, stop: int) -> memoryview:
-        """The buffers between two bytes as they are, not verified."""
-        lying = self.store.open_buffers() if self._buffers is None and self.store is not None else None
-        if lying is None or not lying.in_parts:
-            return memoryview(self._all_bytes())[start:stop]
-        return lying.read(Box((start,), (stop - start,), (1,))).data
-
-    def _count_bytes(self) -> int:
-        """How many bytes the buffers have."""
-        lying = self.store.open_buffers() if self._buffers is None and self.store is not None else None
-        return len(self._all_bytes()) if lying is None else lying.nbytes
-
-    def bytes_at(self, at: Any) -> memoryview:
-        """The bytes of the buffers at ``[offset, length]``."""
-        offset, length = at if isinstance(at, list) and len(at) == 2 else (-1, -1)
-        piece = self._piece(offset, length)
-        if piece is not None:
-            return piece
-        view = memoryview(self._all_bytes())
-        if type(offset) is not int or type(length) is not int or not 0 <= offset <= offset + length <= len(view):
-            raise DamagedRecordError(f"{self.place}: bytes {at!r} are asked for of {len(view)} in the buffers.")
-        self.signing.check(view, offset, offset + length)
-        return view[offset : offset + length]
-
-    def _piece(self, offset: Any, length: Any) -> memoryview | None:
-        """Bytes that are read by themselves: where the buffers are long, and little of them was asked for so far."""
-        if self._buffers is not None or not self._in_pieces or type(offset) is not int or type(length) is not int:
-            return None
-        buffers = self.store.open_buffers() if self.store is not None else None
-        if buffers is None or not buffers.in_parts or buffers.nbytes < SLICED_BYTES or buffers.dtype != np.uint8:
-            return None
-        self._read_in_pieces += length + PIECE_COST
-        if not 0 <= offset <= offset + length <= buffers.nbytes or self._read_in_pieces > buffers.nbytes // 4:
-            return None
-        if self.signing.seal is None:
-            return buffers.read(Box((offset,), (length,), (1,))).data
-        self.signing.check_size(buffers.nbytes)
-        start, stop = around(offset, offset + length, buffers.nbytes)
-        data = buffers.read(Box((start,), (stop - start,), (1,))).data
-        self.signing.check(data, offset, offset + length, first=start, kept=False)
-        return data[offset - start : offset - start + length]
-
-    def expect_all(self) -> None:
-        """Note that all of the record will be asked for, so that the buffers are best read at once."""
-        self._in_pieces = False
-
-    def put_bytes(self, offset: int, data: bytes | memoryview) -> None:
-        """Put bytes in the place of as many others in the buffers; written at once, as part of the transaction."""
-        at = slice(offset, offset + len(data))
-        self.signing.touch(offset, offset + len(data), self._read_bytes)
-        buffers = self.store.open_buffers() if self.store is not None and not self._buffers_changed else None
-        if buffers is not None and buffers.in_parts:
-            buffers.write(Box((offset,), (len(data),), (1,)), np.frombuffer(data, np.uint8))
-        else:
-            self._buffers_changed = True
-        if self._buffers is not None or self._buffers_changed:
-            self._writable_buffers()[at] = data
-
-    def check_changeable(self) -> None:
-        """Raise `ReadOnlyError` where nothing in the record can be changed."""
-
-    def add_array(self, array: np.ndarray[Any, Any], hint: str) -> str:
-        """Take a native array into the record under a name that begins with `hint`."""
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", hint)[:40].strip("_") or "array"
-        if self._array_names is None:
-            self._array_names = set(self.store.list_arrays() if self.store else ())
-        counter = self._array_counters.get(stem, 0) + 1
-        while (name := f"{stem}-{counter}") in self._array_names:
-            counter += 1
-        self._array_counters[stem] = counter
-        self._array_names.add(name)
-        self.new_arrays[name] = array
-        return name
-
-    def array(self, name: str) -> np.ndarray[Any, Any]:
-        """A native array of the record, owned by the caller."""
-        if name in self.new_arrays:
-            return self.new_arrays[name].copy()
-        if self.store is None:
-            raise DamagedRecordError(f"{self.place}: array {name!r} is missing.")
-        array = self.store.read_array(name)
-        self.signing.check_array(name, array)
-        return array
-
-    def kept_array(self, name: str) -> np.ndarray[Any, Any]:
-        """A native array of the record, read once and kept: for columns whose entries are looked at one by one."""
-        if name in self.new_arrays:
-            return self.new_arrays[name]
-        if name not in self._kept_arrays:
-            self._kept_arrays[name] = self.array(name)
-        return self._kept_arrays[name]
-
-    def kept_rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
-        """Some rows of a native array: read by themselves, until so many were that the whole is better kept."""
-        if self.store is not None and name not in self.new_arrays and name not in self._kept_arrays:
-            lying = self.open_array(name)
-            whole = Box.whole((max(0, min(stop, lying.shape[0]) - start), *lying.shape[1:]))
-            cost = self._rows_read.get(name, 0) + whole.size * lying.dtype.itemsize + PIECE_COST
-            self._rows_read[name] = cost
-            if lying.in_parts and cost <= lying.nbytes // 4:
-                read = lying.read_verified if isinstance(lying, SignedArray) else lying.read
-                return read(whole._replace(starts=(start, *whole.starts[1:])))
-        return self.kept_array(name)[start:stop]
-
-    def map_array(self, name: str) -> np.ndarray[Any, Any]:
-        """A native array of the record as a read-only memory map where that is possible, else as `array` gives it."""
-        return self.array(name) if self.store is None or name in self.new_arrays else self.open_array(name).map()
-
-    def rows(self, name: str, start: int, stop: int) -> bytes:
-        """The bytes of some rows of a native array."""
-        if self.store is None or name in self.new_arrays:
-            return self.array(name)[start:stop].tobytes()
-        lying = self.open_array(name)
-        whole = Box.whole((stop - start, *lying.shape[1:]))
-        read = lying.read_verified if isinstance(lying, SignedArray) else lying.read
-        return read(whole._replace(starts=(start, *whole.starts[1:]))).tobytes()
-
-    def open_array(self, name: str) -> NativeArray:
-        """A native array of the record where it lies, to be read and changed in part."""
-        assert self.store is not None
-        self._kept_arrays.pop(name, None)
-        if name in self.new_arrays:
-            self.store.write_array(name, self.new_arrays.pop(name))
-        return self.signing.begin_part(name, self.store.open_array(name))
+    # -- writing -------------------------------------------------------------
 
     def copy(self) -> Record:
         """A record with the same content, to be written elsewhere; it keeps its signature."""
         copied = Record()
         copied._lines = self.text().split(b"\n")[:-1]
         copied.nodes, copied._changed, copied._free = {}, set(), list(self._free)
-        copied._buffers = bytearray(self._all_bytes())
-        copied._buffers_changed, copied._garbage = bool(copied._buffers), self._garbage
-        names = {*self.new_arrays, *(self.store.list_arrays() if self.store is not None else ())}
-        copied.new_arrays, copied._array_names = {name: self.array(name) for name in sorted(names)}, names
+        copied._garbage = self._garbage
+        copied.copy_contents(self)
         copied.signing = self.signing.copy(copied)
         return copied
-
-    # -- writing -------------------------------------------------------------
 
     def drop(self) -> None:
         """Note that something was taken out, so that what nobody refers to is given up on `flush`."""
@@ -493,27 +273,21 @@ class Record:
             self.store, self.place, self.path = store, store.place, store.path
         assert self.store is not None
         if self._garbage:
-            self._collect_garbage()
+            collect(self)
+            self._garbage = False
         if store is None and self._text_changed and "metadata" in self.header:
             self.header["metadata"]["modified"] = now()
             self.touch(HEADER)
         text = self.text() if self._text_changed else None
         self.signing.renew(text, self._count_bytes, self._read_bytes, self.new_arrays)
-        for name, array in self.new_arrays.items():
-            self.store.write_array(name, array)
-        self.new_arrays = {}
-        if self._buffers_changed:
-            self.store.write_buffers(np.frombuffer(self._writable_buffers(), np.uint8))
-            self._buffers = None
-            self._buffers_changed = False
+        self.write_contents(self.store)
         if text is not None:
             self.store.write_text(text)
             self._text_changed = False
         self.signing.write(moved=store is not None)
 
-    def _collect_garbage(self) -> None:
-        """Empty the lines that cannot be reached, delete their arrays, and close up the buffers."""
-        live = self.reachable()
+    def keep_lines(self, live: set[int]) -> None:
+        """Empty the lines that are not among the `live` ones, and take those at the end away."""
         for line in range(ROOT + 1, len(self) + 1):
             if line not in live and (self._lines[line - 1] or line in self._changed):
                 self.nodes.pop(line, None)
@@ -523,15 +297,6 @@ class Record:
         while len(self._lines) > ROOT and not self._lines[-1] and len(self._lines) not in self._changed:
             self._lines.pop()
         self._free = [number for number, line in enumerate(self._lines, 1) if not line]
-        named = {name.decode() for line in live for name in _NATIVE.findall(self.raw(line))}
-        for name in set(self.new_arrays) - named:
-            del self.new_arrays[name]
-        if self.store:
-            for name in set(self.store.list_arrays()) - named:
-                self.store.delete_array(name)
-                self._kept_arrays.pop(name, None)
-        self._close_up_buffers(live)
-        self._garbage = False
 
     def reachable(self) -> set[int]:
         """The lines that the header and the root lead to."""
@@ -542,36 +307,3 @@ class Record:
                 live.update([line], self.parts(line))
                 waiting.extend(self.references(line))
         return live
-
-    def _close_up_buffers(self, live: set[int]) -> None:
-        """Write the buffers anew without the bytes that nobody names, when these are more than half."""
-        used = sum(self._lengths(live).values())
-        if len(self._all_bytes()) <= 2 * used + 64 * BUFFER_ALIGNMENT:
-            return
-        self.signing.check(memoryview(self._all_bytes()), 0, len(self._all_bytes()))
-        self.signing.forget_buffers()
-        old, self._buffers = memoryview(bytes(self._all_bytes())), bytearray()
-        self._buffers_changed = True
-        for line in live:
-            node = self.node(line)
-            for holder in byte_holders(node):
-                offset, length = holder["at"]
-                holder["at"] = self.add_bytes(old[offset : offset + length])
-                self.touch(line)
-
-    def _lengths(self, live: set[int]) -> dict[tuple[int, int], int]:
-        holders = (holder for line in live if b'"at":[' in self.raw(line) for holder in byte_holders(self.parse(line)))
-        return {(holder["at"][0], holder["at"][1]): holder["at"][1] for holder in holders}
-
-
-def byte_holders(node: Node) -> Iterator[dict[str, Any]]:
-    """Every node below `node`, itself included, that names bytes of the buffers."""
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        if type(node) is dict:
-            if "$" in node and type(node.get("at")) is list:
-                yield node
-            waiting.extend(node.values())
-        elif type(node) is list:
-            waiting.extend(node)

@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.records.contents import NATIVE_BYTES
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import NATIVE_BYTES, Node
+from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.parts import ArrayParts, Parts
 from pyiron_storage.records.places import Place

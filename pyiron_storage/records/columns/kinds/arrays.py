@@ -10,8 +10,9 @@ import numpy as np
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
 from pyiron_storage.records.columns.outlines import Outline, Walk
+from pyiron_storage.records.contents import NATIVE_BYTES
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import NATIVE_BYTES, Node, Record
+from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array, dtype_node, read_dtype
