@@ -6,7 +6,6 @@ changed but only replaced under a new name, or made longer.
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import time
@@ -39,9 +38,10 @@ from pyiron_storage.backends.json_checks import (
     verify_value,
 )
 from pyiron_storage.backends.json_values import array_header, from_json, to_json
+from pyiron_storage.backends.new_files import COUNTED, NewFiles
 from pyiron_storage.backends.npy_files import Npy, write_npy
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError, StorageError
-from pyiron_storage.files.replacing import sync, written
+from pyiron_storage.files.replacing import written
 
 FORMAT: Final = 1
 INLINE_BYTES: Final = 1024
@@ -50,7 +50,6 @@ GRACE_SECONDS: Final = 60.0
 """For how long a file that is not named any more stays for those who read without locks."""
 KEPT_FILES: Final = 64
 """How many such files of a group stay at most."""
-_COUNTED: Final = re.compile(r"(.+)-(\d+)\.")
 
 
 class Directory:
@@ -75,11 +74,8 @@ class Directory:
         self.is_checked = False
         """Whether ``group.json`` has checksums."""
         self.changed = fresh
-        self._new_files: list[Path] = []
-        self._new_directories: list[Path] = []
-        self._counters: dict[str, int] = {}
-        self._lengthened: dict[str, int] = {}
-        """The files of arrays that became longer since the last commit, with their lengths before."""
+        self.new = NewFiles(path)
+        """What was made since the last commit."""
         self.dropped: dict[str, float] = {}
         self.nodes: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
@@ -98,8 +94,7 @@ class Directory:
             self._load(text)
         except StorageError:  # what a damaged group held is not known
             self.dropped = {}
-        gone = [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
-        self.dropped |= dict.fromkeys([*gone, *self.groups.values()], time.time())
+        self.dropped |= dict.fromkeys([*self._files(), *self.groups.values()], time.time())
         self.nodes, self.groups = {}, {}
 
     def _load(self, text: bytes, *, salvaging: bool = False) -> None:
@@ -259,27 +254,26 @@ class Directory:
         node = self.nodes[name]
         if type(node) is dict and "file" in node:
             file = self._file(node)
-            copy = target._new_file(name, _COUNTED.sub("", file.name))
+            copy = target._new_file(name, COUNTED.sub("", file.name))
             shutil.copyfile(file, copy)
             node = {**node, "file": copy.name}
         target._put(name, node)
 
     def left_overs(self) -> list[Path]:
         """Files and directories that this storage made here and does not name any more."""
-        named = [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
-        kept = {*named, *self.groups.values()}
+        kept = {*self._files(), *self.groups.values()}
         ours = [entry for entry in self.path.iterdir() if entry.name in self.dropped or is_ours(entry.name)]
         return [entry for entry in ours if entry.name not in kept]
 
     def is_changed(self, name: str) -> bool:
         """Whether an array was changed since the last commit."""
         file = self.nodes[name]["file"]
-        return file in self._lengthened or self.path / file in self._new_files
+        return file in self.new.lengthened or self.path / file in self.new.files
 
     def may_write(self, name: str, first_row: int) -> bool:
         """Whether rows of an array can be written in its file: nobody else has seen them."""
         file = self.nodes[name]["file"]
-        return self.path / file in self._new_files or first_row >= self._lengthened.get(file, sys.maxsize)
+        return self.path / file in self.new.files or first_row >= self.new.lengthened.get(file, sys.maxsize)
 
     @written
     def copy_file(self, name: str) -> None:
@@ -302,7 +296,7 @@ class Directory:
         npy, node = self.array(name), self.nodes[name]
         if length < npy.shape[0] or not npy.lengthened(length):
             return False
-        self._lengthened.setdefault(node["file"], npy.shape[0])
+        self.new.lengthened.setdefault(node["file"], npy.shape[0])
         self.nodes[name] = {**node, "shape": [length, *npy.shape[1:]]}
         self.changed = True
         return True
@@ -320,27 +314,11 @@ class Directory:
         return {"file": file.name, "check": hexadecimal(Check.of(what, data, least).numbers())}
 
     def _new_file(self, name: str, suffix: str) -> Path:
-        """A name that no file has had, as far as one can see: the hint and a counter."""
-        self._make_directory()
-        stem = directory_name(name)
-        counter = self._last_counter(stem) + 1
-        while (file := self.path / f"{stem}-{counter}.{suffix}").exists():
-            counter += 1
-        self._counters[stem] = counter
-        self._new_files.append(file)
-        return file
+        return self.new.make(name, suffix, lambda: [*self._files(), *self.dropped])
 
-    def _last_counter(self, stem: str) -> int:
-        """The largest counter among the files of one name that are known here."""
-        if not self._counters:
-            named = [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
-            for found in filter(None, map(_COUNTED.match, (*named, *self.dropped))):
-                self._counters[found[1]] = max(int(found[2]), self._counters.get(found[1], 0))
-        return self._counters.get(stem, 0)
-
-    def _make_directory(self) -> None:
-        self._new_directories += [path for path in (self.path, *self.path.parents) if not path.exists()]
-        self.path.mkdir(parents=True, exist_ok=True)
+    def _files(self) -> list[str]:
+        """The files that nodes name."""
+        return [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
 
     def new_directory(self, name: str) -> str:
         """A name for the directory of a group, other than those of its neighbours where case does not count."""
@@ -355,7 +333,7 @@ class Directory:
     @written
     def text(self) -> bytes:
         """The new content of ``group.json``; with it the group is committed."""
-        self._make_directory()
+        self.new.make_directory()
         self._note_lengths()
         now, newest = time.time(), list(self.dropped)[-KEPT_FILES:]
         kept = {name: self.dropped[name] for name in newest if now - self.dropped[name] <= GRACE_SECONDS}
@@ -366,21 +344,10 @@ class Directory:
         content |= {"dropped": self.dropped} if self.dropped else {}
         return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
-    @written
-    def sync(self) -> None:
-        """Wait until the disk has what was written since the last commit, and the names of it."""
-        files = {*self._new_files, *(self.path / name for name in self._lengthened)}
-        for path in [file for file in files if file.exists()]:  # some may have been dropped again
-            sync(path)
-        for folder in {path.parent for path in (*files, *self._new_directories)}:
-            sync(folder)
-
     def note_commit(self) -> None:
         """Note that ``group.json`` is committed: what was made for it stays."""
         self.changed = False
-        self._new_files.clear()
-        self._new_directories.clear()
-        self._lengthened.clear()
+        self.new.note_commit()
 
     def sweep(self) -> None:
         """Remove what has not been named for longer than the grace period."""
@@ -390,19 +357,8 @@ class Directory:
 
     def _note_lengths(self) -> None:
         for name, node in self.nodes.items():
-            if type(node) is dict and node.get("file") in self._lengthened:
+            if type(node) is dict and node.get("file") in self.new.lengthened:
                 self.array(name).note_length()
-
-    def undo(self) -> None:
-        """Remove the files that were made since the last commit."""
-        for file in self._new_files:
-            file.unlink(missing_ok=True)
-
-    def undo_directories(self) -> None:
-        """Remove the directories that were made since the last commit, the innermost first, where they are empty."""
-        for path in self._new_directories:
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
 
 
 def refuse_link(path: Path) -> None:
@@ -419,8 +375,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     elif (path / GROUP_FILE).exists():
         group = Directory(path)
-        named = [node["file"] for node in group.nodes.values() if type(node) is dict and "file" in node]
-        for name in (*named, *group.groups.values(), *group.dropped, REDO_FILE, GROUP_FILE):
+        for name in (*group._files(), *group.groups.values(), *group.dropped, REDO_FILE, GROUP_FILE):
             remove(group.path / name)
         if not any(path.iterdir()):
             path.rmdir()

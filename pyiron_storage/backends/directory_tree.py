@@ -209,7 +209,7 @@ class DirectoryTree(OpenFile):
         contents = {group.path.relative_to(self._root).parts: group.text() for group in changed}
         if durable:
             for group in changed:
-                group.sync()
+                group.new.sync()
         committed = self._make_last(contents, durable=durable)
         for group in changed:
             group.note_commit()
@@ -322,9 +322,9 @@ class DirectoryTree(OpenFile):
 def _undo(groups: list[Directory]) -> None:
     """Remove the files and directories that were made for groups since the last commit."""
     for group in groups:
-        group.undo()
+        group.new.undo()
     for group in groups:
-        group.undo_directories()
+        group.new.undo_directories()
 
 
 def _write(text: bytes, file: BinaryIO) -> None:
