@@ -7,6 +7,7 @@ what is changed signed anew, by the record's signing.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ import numpy as np
 from pyiron_storage.arrays.native_array import Box, NativeArray
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.record_store import RecordStore
-from pyiron_storage.records.signing import SignedArray, Signing, around
+from pyiron_storage.records.seal import around
+from pyiron_storage.records.signed_array import SignedArray
+from pyiron_storage.records.signing import Signing
 
 NATIVE_BYTES: Final = 65_536
 """An array of this size or larger becomes a native array of the back-end."""
@@ -241,12 +244,11 @@ class Contents:
         """Some rows of a native array: read by themselves, until so many were that the whole is better kept."""
         if self.store is not None and name not in self.new_arrays and name not in self._kept_arrays:
             lying = self.open_array(name)
-            whole = Box.whole((max(0, min(stop, lying.shape[0]) - start), *lying.shape[1:]))
-            cost = self._rows_read.get(name, 0) + whole.size * lying.dtype.itemsize + PIECE_COST
+            count = max(0, min(stop, lying.shape[0]) - start)
+            cost = self._rows_read.get(name, 0) + count * _row_bytes(lying) + PIECE_COST
             self._rows_read[name] = cost
             if lying.in_parts and cost <= lying.nbytes // 4:
-                read = lying.read_verified if isinstance(lying, SignedArray) else lying.read
-                return read(whole._replace(starts=(start, *whole.starts[1:])))
+                return _read_rows(lying, start, count)
         return self.kept_array(name)[start:stop]
 
     def map_array(self, name: str) -> np.ndarray[Any, Any]:
@@ -257,10 +259,7 @@ class Contents:
         """The bytes of some rows of a native array."""
         if self.store is None or name in self.new_arrays:
             return self.array(name)[start:stop].tobytes()
-        lying = self.open_array(name)
-        whole = Box.whole((stop - start, *lying.shape[1:]))
-        read = lying.read_verified if isinstance(lying, SignedArray) else lying.read
-        return read(whole._replace(starts=(start, *whole.starts[1:]))).tobytes()
+        return _read_rows(self.open_array(name), start, stop - start).tobytes()
 
     def open_array(self, name: str) -> NativeArray:
         """A native array of the record where it lies, to be read and changed in part."""
@@ -269,3 +268,14 @@ class Contents:
         if name in self.new_arrays:
             self.store.write_array(name, self.new_arrays.pop(name))
         return self.signing.begin_part(name, self.store.open_array(name))
+
+
+def _row_bytes(array: NativeArray) -> int:
+    return math.prod(array.shape[1:]) * array.dtype.itemsize
+
+
+def _read_rows(array: NativeArray, start: int, count: int) -> np.ndarray[Any, Any]:
+    """Some rows of an array that lies in a storage; where it is signed, they are verified."""
+    read = array.read_verified if isinstance(array, SignedArray) else array.read
+    whole = Box.whole((count, *array.shape[1:]))
+    return read(whole._replace(starts=(start, *whole.starts[1:])))

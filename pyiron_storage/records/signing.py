@@ -8,62 +8,30 @@ a block that nobody looked at stays as it was.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pyiron_storage.arrays.array_bytes import reader, span_of
-from pyiron_storage.arrays.native_array import Box, NativeArray, Shape
+from pyiron_storage.arrays.native_array import NativeArray
 from pyiron_storage.errors import UntrustedError
+from pyiron_storage.records.seal import DIGEST_BYTES, FORMAT, Seal
+from pyiron_storage.records.signed_array import SignedArray
+from pyiron_storage.records.signed_names import arrays_without_numbers
 from pyiron_storage.trusting.keys import known_key, process_key, signing_key
 from pyiron_storage.trusting.signature import BLOCK_BYTES, blocks, digest, fields_of, is_by, signed
 
 if TYPE_CHECKING:
-    from pyiron_storage.records.document import Node, Record
+    from pyiron_storage.records.document import Record
 
 Array = np.ndarray[Any, Any]
 Read = Callable[[int, int], memoryview]
 """Gives the buffers between two bytes."""
-DIGEST_BYTES: Final = 32
-FORMAT: Final = 1
-"""The version of what a signature stands for."""
-
-
-def around(start: int, stop: int, size: int) -> tuple[int, int]:
-    """The bytes of the blocks in which some bytes of the buffers lie."""
-    return start // BLOCK_BYTES * BLOCK_BYTES, min(size, -(-stop // BLOCK_BYTES) * BLOCK_BYTES)
 
 
 class SignatureBroken(UntrustedError):
     """Something that was signed is no longer what it was, and somebody relies on it."""
-
-
-@dataclass
-class Seal:
-    """The digests that a signature stands for."""
-
-    text: bytes = b""
-    size: int = 0
-    """Of the buffers, in bytes."""
-    buffers: list[bytes] = field(default_factory=list)
-    arrays: dict[str, bytes] = field(default_factory=dict)
-
-    def fields(self) -> dict[str, Any]:
-        """What is written."""
-        arrays = {name: base64.b64encode(digests).decode() for name, digests in sorted(self.arrays.items())}
-        buffers = base64.b64encode(b"".join(self.buffers)).decode()
-        return {"signature": FORMAT, "text": self.text.hex(), "size": self.size, "buffers": buffers, "arrays": arrays}
-
-    @classmethod
-    def read(cls, fields: dict[str, Any]) -> Seal:
-        """The digests of fields that were verified."""
-        written = base64.b64decode(fields["buffers"])
-        buffers = [written[at : at + DIGEST_BYTES] for at in range(0, len(written), DIGEST_BYTES)]
-        arrays = {name: base64.b64decode(digests) for name, digests in fields["arrays"].items()}
-        return cls(bytes.fromhex(fields["text"]), fields["size"], buffers, arrays)
 
 
 class Signing:
@@ -304,96 +272,7 @@ class Signing:
         self.changed = self._keeps = False
 
 
-class SignedArray(NativeArray):
-    """An array that is signed: where it is changed, the blocks around are verified first and signed anew."""
-
-    def __init__(self, array: NativeArray, name: str, signing: Signing) -> None:
-        self._array, self._name, self._signing = array, name, signing
-        self.dtype, self.shape, self.chunks, self.in_parts = array.dtype, array.shape, array.chunks, array.in_parts
-        self.place = array.place
-
-    def read(self, box: Box) -> Array:
-        return self._array.read(box)
-
-    def read_verified(self, box: Box) -> Array:
-        """Return a part, after the blocks in which it lies."""
-        if len(self.shape) != 1 or not box.size:
-            whole = self._array.read(Box.whole(self.shape))
-            self._signing.check_array(self._name, whole)
-            return whole[box.slices].copy()
-        span = span_of(box, self.shape, self.dtype.itemsize)
-        start, stop = around(*span, self.nbytes)
-        data = memoryview(self._reader()(start, stop))
-        self._signing.check_blocks(self._name, start, data)
-        entries: Array = np.frombuffer(data[span[0] - start : span[1] - start], self.dtype)
-        return entries[:: box.steps[0]].copy()
-
-    def write(self, box: Box, block: Array) -> None:
-        if box.size:
-            start, stop = around(*span_of(box, self.shape, self.dtype.itemsize), self.nbytes)
-            self._signing.check_blocks(self._name, start, self._reader()(start, stop))
-            self._array.write(box, block)
-            self._signing.put_blocks(self._name, start, self._reader()(start, stop))
-
-    def resize(self, shape: Shape) -> None:
-        old, is_longer_or_shorter = self.nbytes, shape[1:] == self.shape[1:]
-        kept = min(old, int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize) if is_longer_or_shorter else 0
-        start = kept // BLOCK_BYTES * BLOCK_BYTES
-        checked = start if is_longer_or_shorter else 0
-        self._signing.check_blocks(self._name, checked, self._reader()(checked, min(old, checked + BLOCK_BYTES)))
-        if not is_longer_or_shorter:
-            self._signing.check_array(self._name, self._array.read(Box.whole(self.shape)))
-        self._array.resize(shape)
-        self.shape = shape
-        self._signing.cut_blocks(self._name, start)
-        self._signing.put_blocks(self._name, start, self._reader()(start, self.nbytes))
-
-    def map(self) -> Array:
-        found = self._array.read(Box.whole(self.shape))  # a map could change after it was verified
-        self._signing.check_array(self._name, found)
-        return found
-
-    def _reader(self) -> Any:
-        return reader(self._array.read, self.shape, self.dtype.itemsize)
-
-
 def _bytes(array: Array) -> memoryview:
     """The bytes of an array, in C order."""
     contiguous = np.ascontiguousarray(array)
     return contiguous.reshape(-1).view(np.uint8).data if contiguous.nbytes else memoryview(b"")
-
-
-# -- which arrays hold no numbers ----------------------------------------------------
-
-
-def arrays_without_numbers(record: Record) -> Iterator[str]:
-    """The names of the native arrays that hold text, bytes or structures, or that say how a column is put together."""
-    for line in sorted(record.reachable()):
-        if b'"native":"' in record.raw(line):
-            yield from _signed_in(record.parse(line))
-
-
-def _signed_in(node: Node) -> Iterator[str]:
-    waiting: list[tuple[Node, bool]] = [(node, False)]
-    while waiting:
-        node, is_structure = waiting.pop()
-        if type(node) is list:
-            waiting.extend((inner, is_structure) for inner in node)
-        elif type(node) is dict:
-            if "$" in node and type(node.get("native")) is str and (is_structure or not _holds_numbers(node)):
-                yield node["native"]
-            waiting.extend((inner, field in _STRUCTURE and "$" in node) for field, inner in node.items())
-
-
-_STRUCTURE: Final = frozenset(["lengths", "rows", "codes"])
-"""Fields of columns that say where entries begin and which of them is meant."""
-_NUMBERS: Final = frozenset("biufcmM")
-
-
-def _holds_numbers(node: dict[str, Any]) -> bool:
-    """Whether a native array stands for numbers or dates, whatever it is written as."""
-    if node.get("of") in ("complex", "date", "datetime", "time", "timedelta"):
-        return True
-    is_typed = node["$"] == "array" or node.get("of") in ("number", "array", "scalar")
-    dtype = node.get("dtype")
-    return is_typed and type(dtype) is str and dtype.lstrip("<>|=")[:1] in _NUMBERS
