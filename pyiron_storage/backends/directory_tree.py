@@ -14,8 +14,6 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,7 +23,7 @@ from pyiron_storage.backends.directory_redo import Contents, read_redo, write_re
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
 from pyiron_storage.backends.opening import OpenFile, signature
 from pyiron_storage.errors import LockTimeoutError, StorageWriteError
-from pyiron_storage.files.access_locks import DirectoryLock
+from pyiron_storage.files.access_locks import DirectoryLock, alone
 from pyiron_storage.files.interrupts import never_interrupted, uninterrupted
 from pyiron_storage.files.locks import TIMEOUT, wait_until
 from pyiron_storage.files.replacing import confirm_name, free_name_beside, replace_file, written
@@ -266,7 +264,7 @@ class DirectoryTree(OpenFile):
 
     def _put_in_place(self, contents: Contents, *, durable: bool) -> None:
         """Replace what the redo file names, and remove it."""
-        with self._alone():
+        with alone(self._lock):
             try:
                 self._replace(contents, durable=durable)
             except BaseException as error:
@@ -287,16 +285,6 @@ class DirectoryTree(OpenFile):
                 f"{self.path}: the change is committed, in {self._redo_file}, but could not be put in place: {error}. "
                 "Leave both as they are; the next change completes it."
             ) from error
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep readers out."""
-        if self._lock is not None:
-            self._lock.take()
-        try:
-            yield
-        finally:
-            self.end_access()
 
     @uninterrupted
     def rollback(self) -> None:

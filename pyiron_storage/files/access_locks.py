@@ -12,6 +12,8 @@ import errno
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -114,10 +116,7 @@ class AccessLock:
 
     def _wait(self, lock: bytes, whom: str) -> None:
         if not wait_until(lambda: self._set(lock), self.timeout):
-            raise LockTimeoutError(
-                f"{self._path} has been kept busy by {whom} in another process for more than {self.timeout:g} s. "
-                "Try again, or end the process that hangs."
-            )
+            raise _kept_busy(self._path, whom, self.timeout)
 
 
 class DirectoryLock:
@@ -161,10 +160,7 @@ class DirectoryLock:
 
     def _wait(self, kind: int, whom: str) -> None:
         if not self._try(kind) and not wait_until(lambda: self._try(kind), self._timeout):
-            raise LockTimeoutError(
-                f"{self._path} has been kept busy by {whom} in another process for more than {self._timeout:g} s. "
-                "Try again, or end the process that hangs."
-            )
+            raise _kept_busy(self._path, whom, self._timeout)
 
     def _try(self, kind: int) -> bool:
         while True:
@@ -191,3 +187,22 @@ class DirectoryLock:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _kept_busy(path: Path, whom: str, timeout: float) -> LockTimeoutError:
+    return LockTimeoutError(
+        f"{path} has been kept busy by {whom} in another process for more than {timeout:g} s. "
+        "Try again, or end the process that hangs."
+    )
+
+
+@contextmanager
+def alone(lock: AccessLock | DirectoryLock | None) -> Iterator[None]:
+    """Keep readers out, where there are locks at all."""
+    if lock is not None:
+        lock.take()
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()

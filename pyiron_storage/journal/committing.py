@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from pyiron_storage.errors import StorageWriteError
-from pyiron_storage.files.access_locks import AccessLock
+from pyiron_storage.files.access_locks import AccessLock, alone
 from pyiron_storage.files.file_maps import before_writing, harms_maps, identity_of
 from pyiron_storage.files.replacing import copied_aside, write_all
 from pyiron_storage.journal.pages_aside import PagesAside
@@ -72,7 +71,7 @@ class Commit:
 
     def _write_one_page(self, *, is_cut: bool) -> bool:
         """Change one page: the system writes it as a whole or, where the process dies, not at all."""
-        with self._alone():
+        with alone(self._lock):
             if self._harms_maps():
                 return False
             self.is_decided = True
@@ -90,7 +89,7 @@ class Commit:
         self.is_complete = True
         old = os.pread(self._file, PAGE, self._change.last_page * PAGE)
         journal.complete(self._pages, self._change, old, durable=durable)
-        with self._alone():
+        with alone(self._lock):
             if self._harms_maps():  # since a moment ago
                 journal.withdraw()
                 self.is_complete = False
@@ -118,17 +117,6 @@ class Commit:
                 ) from again
             if not isinstance(error, OSError):
                 self.failure = error
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep readers out."""
-        if self._lock is not None:
-            self._lock.take()
-        try:
-            yield
-        finally:
-            if self._lock is not None:
-                self._lock.release()
 
     def _harms_maps(self) -> bool:
         """Whether maps of other processes would change; those of this one get copies of what is written over."""

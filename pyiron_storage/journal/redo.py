@@ -64,7 +64,22 @@ def journal_path(file: Path) -> str:
     return f"{file}-journal"
 
 
-class RedoJournal:
+class _Journal:
+    """The open file of a journal."""
+
+    file = -1
+
+    def close(self) -> None:
+        """Close the journal; the file stays, for others may use it."""
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class RedoJournal(_Journal):
     """A journal that is being written.
 
     Parameters
@@ -75,7 +90,6 @@ class RedoJournal:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.file = -1
         self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         self._slots = 1
         self._checksums: dict[int, int] = {}
@@ -170,17 +184,8 @@ class RedoJournal:
         """Whether another process has removed it."""
         return os.fstat(self.file).st_nlink == 0
 
-    def close(self) -> None:
-        """Close the journal; the file stays, for others may use it."""
-        if self.file >= 0:
-            os.close(self.file)
-            self.file = -1
 
-    def __del__(self) -> None:
-        self.close()
-
-
-class CompleteJournal:
+class CompleteJournal(_Journal):
     """A complete journal that was found beside a file.
 
     Parameters
@@ -256,15 +261,6 @@ class CompleteJournal:
             number: bytearray(self.page(number)) for number in self.slots if self._lengths[number] < PAGE
         }
         copy_pages(file, {**self.slots, **short}, self.file, self.change, durable=durable)
-
-    def close(self) -> None:
-        """Close it."""
-        if self.file >= 0:
-            os.close(self.file)
-            self.file = -1
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _read(file: int) -> tuple[Change, dict[int, int], dict[int, int], bytes] | None:
