@@ -133,6 +133,16 @@ def test_a_file_that_cannot_be_opened_is_kept(file):
     assert not report
     assert [finding.path for finding in report.findings] == [""]
     assert path.read_bytes() == before
+    assert "not repaired" in str(report)
+    assert "not repaired" not in str(ps.check(file))
+
+
+def test_the_report_names_the_file_as_it_was_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ps.save("words " * 500, "it.h5", "words")
+    ps.save([1.5], "it.h5", "rest")
+    replace_bytes(Path("it.h5"), b"words words", b"words wards")
+    assert str(ps.check("it.h5", repair=True)).startswith("it.h5: 1 of ")
 
 
 def test_what_has_no_checksums_is_listed_and_no_damage(tmp_path):

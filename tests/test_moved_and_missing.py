@@ -129,6 +129,15 @@ def test_error_names_package_version_path_and_the_ways_on(saved):
     python("try:\n    ps.load('cells.h5')\nexcept ImportError: print('as built in')", cwd=saved)
 
 
+def test_error_says_which_version_is_here_where_the_package_has_lost_the_class(saved):
+    install(saved / "new", "2.0.0", module="crystals.lattices")
+    done = python("ps.load('cells.h5', versions='compatible')", saved / "new", cwd=saved, check=False)
+    assert "stored with crystals 1.2.0, and here is 2.0.0." in done.stderr.splitlines()[-1]
+    install(saved / "same", "1.2.0", module="crystals.lattices")
+    done = python("ps.load('cells.h5')", saved / "same", cwd=saved, check=False)
+    assert "stored with crystals 1.2.0." in done.stderr.splitlines()[-1]
+
+
 def test_raw_object_shows_class_version_and_state(saved):
     script = """
         found = ps.load('cells.h5', on_missing='raw')

@@ -1,11 +1,14 @@
 """What a file names is run only where it is signed by a known key, or where the user admits it."""
 
+import ast
 import collections
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -186,6 +189,20 @@ def each_way(file, listed, trust=None):
             lambda: pickle.dumps(storage["object"]),
         ):
             refused(load, listed)
+
+
+@pytest.mark.parametrize("suffix", ["h5", "pkl"])
+@pytest.mark.parametrize("tried", [None, ["collections.UserDict", "fractions.Fraction"]])
+def test_the_list_that_the_error_suggests_admits_the_file(suffix, tried, tmp_path, monkeypatch):
+    theirs = [collections.UserDict(a=1), os.path.join, subprocess.Popen, textwrap.TextWrapper(), json.dumps]
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "stranger"))
+    ps.save(theirs, tmp_path / f"theirs.{suffix}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "me"))
+    with pytest.raises(ps.UntrustedError) as caught:
+        ps.load(tmp_path / f"theirs.{suffix}", trust=tried)
+    suggested = ast.literal_eval(re.search(r"trust=(\[.*?\])", str(caught.value))[1])
+    assert set(tried or []) <= set(suggested)
+    assert ps.load(tmp_path / f"theirs.{suffix}", trust=suggested)[1:3] == theirs[1:3]
 
 
 @pytest.mark.parametrize("file", FILES)

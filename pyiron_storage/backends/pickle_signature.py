@@ -68,7 +68,7 @@ class _Unpickler(pickle.Unpickler):
             refused = [Want(PATH, dotted(named)) for named in _all_names(self._data) if not self._admits(named)]
             is_default = self._admission.signed
             why = "the pickle is not signed by a key that is known here." if is_default else "trust= does not admit it."
-            raise untrusted(refused, self._file, why)
+            raise untrusted(refused, self._file, why, self._admission.names)
         return import_name(full)
 
     def _admits(self, name: str) -> bool:

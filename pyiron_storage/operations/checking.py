@@ -67,7 +67,9 @@ class CheckReport:
     lost : list of str
         After a repair: the paths of what is not, or not in whole.
     damaged_file : str or None
-        After a repair: where the file is as it was.
+        After a repair: where the file is as it was. None where nothing could be saved; then it is where it was.
+    repair : bool
+        Whether it was to be repaired, and needed to be.
 
     Examples
     --------
@@ -84,6 +86,7 @@ class CheckReport:
     saved: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     damaged_file: str | None = None
+    repair: bool = False
 
     @property
     def damaged(self) -> list[Finding]:
@@ -110,6 +113,8 @@ class CheckReport:
             )
             lines[-1] += f" {self.damaged_file}"
             lines += [f"  lost: {path}" for path in self.lost]
+        elif self.repair:
+            lines.append("  not repaired: nothing of it can be saved; the file is as it was")
         return "\n".join(lines)
 
     def note(self, path: str, kind: str, what: object) -> None:
@@ -270,8 +275,8 @@ class _Check:
 
 def _repaired(found: type[GenericStorage], path: Path, options: dict[str, Any]) -> CheckReport:
     """Put a file with what is whole in the place of a damaged one."""
+    report = CheckReport(str(path), repair=True)
     path = Path(os.path.realpath(path))
-    report = CheckReport(str(path))
     aside = free_name_beside(path, alone=bool(options["locking"]))
     try:
         with found(aside, "w", **options) as target, target.transaction():  # type: ignore[call-arg]

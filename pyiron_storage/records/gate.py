@@ -6,6 +6,7 @@ What it refuses is said at once, before anything is made.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from itertools import islice
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, UntrustedError
 from pyiron_storage.paths import split
+from pyiron_storage.provenance.distributions import package_of
 from pyiron_storage.provenance.renames import renamed
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.names import import_type, is_admitted
@@ -88,7 +90,7 @@ class Gate:
             if not self._admits(self._record.type_entry(number), called=want.is_called)
         ]
         why = "it is not signed by a key that is known here." if self._admission.signed else "trust= does not admit it."
-        return untrusted(found, self._record.place, why)
+        return untrusted(found, self._record.place, why, self._admission.names)
 
     def find(self, entry: dict[str, Any], *, called: bool) -> Any:
         """Import an entry of the header.
@@ -116,7 +118,7 @@ class Gate:
         name, version = dotted(str(entry["name"])), entry.get("version")
         package = entry.get("package") or name.partition(".")[0]
         install = f"pip install '{package}{f'=={version}' if version else ''}'"
-        saved = f" It was stored with {package} {version}." if version else ""
+        saved = _versions(str(entry["name"]).partition(":")[0], package, version) if version else ""
         ways = f"load with rename={{{name!r}: 'the.new.Name'}} if it has moved, or with on_missing='raw', or browse."
         if "code" not in current and "__main__" not in name:
             ways = f"Install the package that has it ({install}), {ways}"
@@ -142,3 +144,10 @@ class Gate:
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         if isinstance(error, SignatureBroken) and not error.wants:
             raise self._refusal() from error
+
+
+def _versions(module: str, package: str, saved: str) -> str:
+    """With which version of a package a module was stored, and which one is here where the package can be imported."""
+    is_here = module.partition(".")[0] in sys.modules
+    here = package_of(module).version if is_here else None
+    return f" It was stored with {package} {saved}{f', and here is {here}' if here not in (None, saved) else ''}."

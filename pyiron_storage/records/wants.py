@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from pyiron_storage.errors import DamagedRecordError, StorageError, UntrustedError
@@ -205,16 +204,19 @@ _IN_PLACE: Final = (*OWN, "slots", "value", "table")
 # -- what is refused ---------------------------------------------------------------------------
 
 
-def untrusted(found: Iterable[Want], file: str, why: str) -> UntrustedError:
-    """The error for what is not admitted: it lists each name once, with the paths where it is wanted."""
+def untrusted(found: Iterable[Want], file: str, why: str, admitted: Iterable[str] = ()) -> UntrustedError:
+    """The error for what is not admitted: it lists each name once, with the paths where it is wanted.
+
+    `admitted` are the names that are admitted already; together with the others they are a list for `trust=`.
+    """
     by_name: dict[tuple[str, bool], list[Want]] = {}
     for want in found:
         by_name.setdefault((want.name, want.is_code), []).append(want)
     lines = [_line(same) for same in by_name.values()]
     listed = "".join(f"\n    {line}" for line in lines[:SHOWN])
     more = f"\n    ... and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    names = sorted({want.name for want in islice((same[0] for same in by_name.values()), 3) if not want.is_code})
-    example = ", ".join(repr(name) for name in names) or "'package'"
+    names = sorted({*admitted, *(name for name, is_code in by_name if not is_code)})
+    example = ", ".join(map(repr, names)) or "'package'"
     code = any(is_code for _, is_code in by_name)
     return UntrustedError(
         f"{file}: {why} Nothing of it was run. It wants{listed}{more}\n"
