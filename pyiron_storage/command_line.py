@@ -13,11 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from pyiron_storage.errors import StorageError
+from pyiron_storage.looking.describing import printable_lines
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The file or directory.", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="FILE[::PATH]", help="The file, and a path in it.", show_default=False)]
 Path = Annotated[str, typer.Argument(metavar="PATH", help="A path in the file.", show_default=False)]
-OptionalPath = Annotated[str, typer.Argument(metavar="[PATH]", help="A path in the file.", show_default=False)]
+OptionalPath = Annotated[str, typer.Argument(metavar="PATH", help="A path in the file.", show_default=False)]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 Backend = Annotated[
     str | None, typer.Option("--backend", metavar="NAME", help="The back-end, where the suffix does not say it.")
@@ -44,9 +45,14 @@ def show(text: str) -> None:
     typer.echo(text)
 
 
+def show_lines(text: str) -> None:
+    """Print text of several lines without what a terminal would obey."""
+    typer.echo(printable_lines(text))
+
+
 def show_json(content: Any) -> None:
-    """Print JSON."""
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print JSON; in ASCII, so that it is the same JSON wherever it is printed to."""
+    typer.echo(json.dumps(content, indent=2, allow_nan=False))
 
 
 def leave(code: int) -> None:
@@ -69,7 +75,7 @@ def reporting(command: Callable[..., None], code: int = 1) -> Callable[..., None
         except BrokenPipeError:
             raise  # nobody reads on, which is no error
         except (StorageError, OSError) as error:
-            typer.echo(f"pyiron-storage: {error}", err=True)
+            typer.echo(printable_lines(f"pyiron-storage: {error}"), err=True)
             raise typer.Exit(code) from None
 
     return run

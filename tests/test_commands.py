@@ -220,3 +220,96 @@ heavy = ("typer", "rich", "matplotlib", *(package + name for name in ("looking",
 print([name for name in heavy if name in sys.modules])
 """
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@with_typer
+@pytest.mark.parametrize("file", ["m.h5", "m.jsondir", "m.json", "m.pkl"])
+def test_metadata_are_changed_all_at_once(file):
+    ps.save({"energy": -3.72}, file, metadata={"project": "Al", "old": 1})
+    changes = ["cutoff=520", "note=a=b", "list=[1, null]", "nan=NaN", 'text="520"']
+    done = run("metadata", file, *(word for change in changes for word in ("--set", change)), "--delete", "old")
+    assert done.returncode == 0, done.stderr
+    shown = [line for line in done.stdout.splitlines() if not re.match("created|creator|modified", line)]
+    assert shown == ["project: Al", "cutoff: 520", "note: a=b", "list: [1, null]", "nan: NaN", 'text: "520"']
+    found = json.loads(run("metadata", file, "object", "--json").stdout)
+    expected = {"project": "Al", "cutoff": 520, "note": "a=b", "list": [1, None], "nan": "NaN", "text": "520"}
+    assert {key: value for key, value in found.items() if key not in ("created", "creator", "modified")} == expected
+    done = run("metadata", file, "--set", "more=1", "--delete", "missing")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no metadata 'missing'. There is: 'created'" in done.stderr
+    assert json.loads(run("metadata", file, "--json").stdout) == found
+    assert ps.load(file) == {"energy": -3.72}
+
+
+@with_typer
+def test_metadata_are_of_the_object_the_group_or_the_file_that_is_meant(files):
+    with ps.open_storage("groups.h5") as storage:
+        storage["nodes/relax"] = {"energy": 1.0}
+        storage["nodes/number"] = 1
+    for path in ("nodes", "nodes/relax", "/"):
+        assert run("metadata", "groups.h5", path, "--set", f"at={path}").returncode == 0
+    with ps.open_storage("groups.h5", "r") as storage:
+        assert (storage.metadata["at"], storage["nodes"].metadata["at"]) == ("/", "nodes")
+        assert storage["nodes/relax"].metadata["at"] == "nodes/relax"
+    assert json.loads(run("metadata", "groups.h5", "--json").stdout)["at"] == "/"
+    assert json.loads(run("metadata", "run.h5", "/", "--json").stdout) == {}
+    assert "creator" in json.loads(run("metadata", "run.h5", "energies", "--json").stdout)
+    assert "which has no metadata" in run("metadata", "groups.h5", "nodes/number").stderr
+
+
+@with_typer
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["metadata", "nowhere.h5", "--set", "a=1"], 1, "nowhere.h5 does not exist"),
+        (["metadata", "run.h5", "nowhere", "--set", "a=1"], 1, "there is no 'nowhere' in object"),
+        (["metadata", "run.h5", "--set", "a"], 2, "'a' is not KEY=VALUE"),
+        (["metadata", "run.h5", "--set", "a=1", "--set", "b=1e999"], 1, "'b' is inf"),
+        (["check", "nowhere.h5"], 2, "nowhere.h5 does not exist"),
+        (["check", "nowhere.pkl"], 2, "has no checksums"),
+        (["compact", "nowhere.h5"], 1, "nowhere.h5 does not exist"),
+    ],
+)
+def test_a_command_that_cannot_do_what_it_is_told_changes_nothing(files, arguments, code, message):
+    before = Path("run.h5").read_bytes()
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert Path("run.h5").read_bytes() == before
+    assert not Path("nowhere.h5").exists()
+
+
+@with_typer
+def test_what_is_damaged_is_told_and_repaired():
+    ps.save(np.arange(100_000.0), "d.h5", "big")
+    ps.save([1, 2], "d.h5", "list")
+    assert (run("check", "d.h5").returncode, json.loads(run("check", "d.h5", "--json").stdout)["ok"]) == (0, True)
+    data = bytearray(Path("d.h5").read_bytes())
+    place = data.index(np.arange(50_000.0, 50_002.0).tobytes())
+    data[place] ^= 1
+    Path("d.h5").write_bytes(data)
+    done = run("check", "d.h5")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "damaged: big: " in done.stdout
+    done = run("check", "d.h5", "--repair", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [(finding["path"], finding["kind"]) for finding in report["findings"]] == [("big", "damaged")]
+    assert (report["saved"], report["lost"], Path(report["damaged_file"]).name) == (["list"], ["big"], "d.h5.damaged")
+    assert run("check", "d.h5").returncode == 0
+    assert ps.load("d.h5", "list") == [1, 2]
+
+
+@with_typer
+@pytest.mark.parametrize("file", ["c.h5", "c.jsondir"])
+def test_compacting_says_what_it_gave_back(file):
+    for name in "ab":
+        ps.save(np.arange(100_000.0), file, name)
+    ps.delete(file, "a")
+    with ps.open_storage(file) as storage:
+        storage["b"] = np.arange(90_000.0)
+    sizes = json.loads(run("compact", file, "--json").stdout)
+    assert sizes["before"] > sizes["after"] > 720_000
+    assert run("compact", file).stdout.startswith(f"{file}: 70")
+    np.testing.assert_array_equal(ps.load(file, "b"), np.arange(90_000.0))

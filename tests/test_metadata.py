@@ -173,7 +173,8 @@ def test_metadata_for_all_that_a_handle_stores(file):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"a": {1}}, {1: 2}, "text", {"a": float("nan")}, {"a": object()}, {"a": np.arange(3)}]
+    "wrong",
+    [{"a": {1}}, {1: 2}, "text", {"a": float("nan")}, {"a": [1.0, float("inf")]}, {"a": object()}, {"a": np.arange(3)}],
 )
 def test_metadata_is_plain(wrong, file):
     with pytest.raises(ps.InvalidOptionError, match="metadata"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pyiron_storage.arrays.native_array import Box
-from pyiron_storage.command_line import AsJSON, Backend, File, Path, show, show_json
+from pyiron_storage.command_line import AsJSON, Backend, File, Path, show, show_json, show_lines
 from pyiron_storage.looking.branches import Branch
-from pyiron_storage.looking.describing import byte_size, label, printable
+from pyiron_storage.looking.describing import byte_size, label
 from pyiron_storage.looking.plain import plain
 from pyiron_storage.looking.text import tree
 from pyiron_storage.operations.browser import browse
@@ -25,10 +25,10 @@ def command(file: File, path: Path, *, backend: Backend = None, json: AsJSON = F
         if json:
             show_json(plain(branch))
         elif branch.info.kind == "value":
-            show(_text(branch))
+            show_lines(_text(branch))
         elif branch.is_array and branch.info.size <= READ_BYTES:
             array = branch.array()
-            show(printable_lines(np.array2string(array.read(Box.whole(array.shape)), max_line_width=100)))
+            show_lines(np.array2string(array.read(Box.whole(array.shape)), max_line_width=100))
         elif branch.is_array:
             show(
                 f"{label(branch)}: more than {byte_size(READ_BYTES)}; 'plot' draws it, and ps.open_storage reads parts"
@@ -39,9 +39,4 @@ def command(file: File, path: Path, *, backend: Backend = None, json: AsJSON = F
 
 def _text(branch: Branch) -> str:
     value = branch.value()
-    return printable_lines(value if isinstance(value, str) else repr(value) if isinstance(value, bytes) else str(value))
-
-
-def printable_lines(text: str) -> str:
-    """Text of several lines without what a terminal would obey."""
-    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+    return value if isinstance(value, str) else repr(value) if isinstance(value, bytes) else str(value)

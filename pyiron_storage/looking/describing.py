@@ -29,6 +29,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else repr(text)[1:-1]
 
 
+def printable_lines(text: str) -> str:
+    """Text of several lines without what a terminal would obey."""
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
 def shortened(text: str, width: int = WIDTH) -> str:
     """Text that is cut off where it is too long."""
     return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -8,6 +8,7 @@ in the header of its record, that of a group in a node of its own.
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -120,8 +121,12 @@ def _plain(key: str, value: Any) -> Any:
             f"metadata: {key!r} is {value!r}, and a value is None, a bool, number or text, or a list or dict of these "
             f"({error}). Store the rest as an object."
         ) from error
-    if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):  # noqa: PLR0124
-        raise InvalidOptionError(f"metadata: {key!r} is {value!r}, which JSON does not have. Write it as text.")
+    try:
+        json.dumps(value, allow_nan=False)  # orjson writes null for these
+    except ValueError as error:
+        raise InvalidOptionError(
+            f"metadata: {key!r} is {value!r}; JSON has no nan and no inf. Write it as text."
+        ) from error
     return orjson.loads(text)
 
 
