@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packages import CELL, install, python, repository, write
 
 import pyiron_storage as ps
 from pyiron_storage.commands import names
@@ -30,8 +31,9 @@ else:
 with_typer = pytest.mark.skipif(not has_typer, reason="typer is not installed: pip install 'pyiron_storage[cli]'")
 
 
-def run(*arguments, **options):
-    environment = os.environ | {"COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
+def run(*arguments, folders=(), **options):
+    path = os.pathsep.join([*map(str, folders), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    environment = os.environ | {"COLUMNS": "200", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": path}
     return subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, env=environment, check=False, **options
     )
@@ -313,3 +315,75 @@ def test_compacting_says_what_it_gave_back(file):
     assert sizes["before"] > sizes["after"] > 720_000
     assert run("compact", file).stdout.startswith(f"{file}: 70")
     np.testing.assert_array_equal(ps.load(file, "b"), np.arange(90_000.0))
+
+
+NOT_TO_BE_IMPORTED = "raise SystemExit('imported')\n"
+SAVE_CELLS = "from {} import Cell; ps.save([Cell(4.05), len], 'cells.h5')"
+
+
+def states(*folders):
+    """What `versions` says of the one class in cells.h5, and which of the two checks it passes."""
+    (made,) = json.loads(run("versions", "cells.h5", "--json", folders=folders).stdout)
+    (found,) = [one for one in made["types"] if one["name"].endswith("Cell")]
+    passed = [
+        run("versions", "cells.h5", "--check", policy, folders=folders).returncode for policy in ("compatible", "exact")
+    ]
+    return found["state"], found["current"], passed
+
+
+@with_typer
+def test_versions_are_compared_with_what_is_installed_and_nothing_is_imported(tmp_path):
+    install(tmp_path / "1.2", "1.2")
+    python(SAVE_CELLS.format("crystals.cells"), tmp_path / "1.2", cwd=tmp_path)
+    for version in ("1.2.0", "1.10", "2.0"):
+        install(tmp_path / "now" / version, version, source=NOT_TO_BE_IMPORTED)
+    install(tmp_path / "same", "1.2", source=NOT_TO_BE_IMPORTED)
+    assert states(tmp_path / "same") == ("same", "1.2", [0, 0])
+    assert states(tmp_path / "now" / "1.10") == ("version", "1.10", [0, 1])
+    assert states(tmp_path / "now" / "2.0") == ("version", "2.0", [1, 1])
+    assert states() == ("missing", None, [1, 1])
+    done = run("versions", "cells.h5", "--check", "compatible", folders=[tmp_path / "now" / "2.0"])
+    assert (done.returncode, done.stderr) == (1, "")
+    shown = [line.split() for line in done.stdout.splitlines()]
+    assert shown[0][:2] == ["object:", "python"]
+    assert shown[1:] == [
+        ["crystals", "1.2", "here", "2.0", "another", "version,", "does", "not", "fit", "crystals.cells.Cell"]
+    ]
+
+
+@with_typer
+def test_sources_of_loose_modules_are_compared_and_nothing_is_imported(tmp_path):
+    commit = repository(tmp_path / "made", source=CELL)
+    python(SAVE_CELLS.format("cells"), tmp_path / "made", cwd=tmp_path)
+    write(tmp_path / "same", "cells", NOT_TO_BE_IMPORTED + CELL.replace("self.a**3", "self.a ** 3  # cubic"))
+    write(tmp_path / "other", "cells", NOT_TO_BE_IMPORTED + CELL.replace("self.a**3", "self.a**2"))
+    write(tmp_path / "without", "cells", NOT_TO_BE_IMPORTED)
+    assert states(tmp_path / "same") == ("same", None, [0, 0])
+    assert states(tmp_path / "other") == ("source", None, [0, 1])
+    assert states(tmp_path / "without") == ("unknown", None, [0, 0])
+    assert f"commit {commit[:10]}  here -" in run("versions", "cells.h5", folders=[tmp_path / "other"]).stdout
+    write(tmp_path, "cells", NOT_TO_BE_IMPORTED + CELL)
+    assert states() == ("same", None, [0, 0])  # in the working directory
+
+
+@with_typer
+def test_version_attributes_are_compared_where_there_is_no_distribution(tmp_path):
+    write(tmp_path / "made", "cells", "__version__ = '0.7.1'\n" + CELL)
+    python(SAVE_CELLS.format("cells"), tmp_path / "made", cwd=tmp_path)
+    for version in ("0.7.1", "0.7.2", "0.8"):
+        write(tmp_path / version, "cells", f"__version__ = '{version}'\n" + NOT_TO_BE_IMPORTED + CELL)
+    assert states(tmp_path / "0.7.1") == ("same", "0.7.1", [0, 0])
+    assert states(tmp_path / "0.7.2") == ("version", "0.7.2", [0, 1])
+    assert states(tmp_path / "0.8") == ("version", "0.8", [1, 1])
+
+
+@with_typer
+def test_versions_of_what_says_nothing_of_them(files):
+    ps.save(3.5, "n.h5")
+    assert run("versions", "n.h5", "--check", "exact").stdout == "n.h5: nothing is recorded\n"
+    assert json.loads(run("versions", "n.h5", "--json").stdout) == []
+    done = run("versions", "nowhere.h5")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nowhere.h5 does not exist" in done.stderr
+    assert "no 'nowhere'" in run("versions", "run.h5", "nowhere").stderr
+    assert "'compatible'" in run("versions", "run.h5", "--check", "some").stderr

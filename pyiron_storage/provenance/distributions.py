@@ -53,17 +53,30 @@ def package_of(module: str) -> Package:
     if root == OWN:
         return Package(OWN, own_version(), is_installed=True)
     file = _file_of(module) or _file_of(root)
-    if file is not None:
-        found = _by_name(root)
-        if found is not None and _is_in(file, Path(str(found.locate_file("")))):
-            return Package(found.name, found.version, is_installed=True)
-        if found is not None and _is_editable(found, file):
-            return Package(found.name, found.version, is_installed=False)
-        found = _by_file(file)
-        if found is not None:
-            return Package(found.name, found.version, is_installed=True)
+    found = package_at(root, file) if file is not None else None
+    if found is not None:
+        return found
     version = getattr(sys.modules.get(root), "__version__", None)
     return Package(None, version if isinstance(version, str) else None, is_installed=False)
+
+
+def package_at(root: str, file: Path) -> Package | None:
+    """Return what a file belongs to from which a module is imported; None for one that is no distribution's.
+
+    Parameters
+    ----------
+    root : str
+        The top-level module.
+    file : Path
+        The file, which need not be imported.
+    """
+    named = _by_name(root)
+    if named is not None and _is_in(file, Path(str(named.locate_file("")))):
+        return Package(named.name, named.version, is_installed=True)
+    if named is not None and _is_editable(named, file):
+        return Package(named.name, named.version, is_installed=False)
+    found = _by_file(file)
+    return Package(found.name, found.version, is_installed=True) if found is not None else None
 
 
 def _file_of(module: str) -> Path | None:

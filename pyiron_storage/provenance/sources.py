@@ -47,11 +47,22 @@ _digests: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
 
 def _digest_now(obj: Any) -> str | None:
     try:
-        tree = _definition(obj) or ast.parse(textwrap.dedent(inspect.getsource(obj))).body[0]
-        text = repr(_outline(tree))
+        return _digest_of(_definition(obj) or ast.parse(textwrap.dedent(inspect.getsource(obj))).body[0])
     except (OSError, TypeError, SyntaxError, IndexError, RecursionError):
         return None
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _digest_of(tree: ast.AST) -> str:
+    return hashlib.sha256(repr(_outline(tree)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def source_digest_in(file: Path, qualified: str) -> str | None:
+    """Return the same digest of a class or function by its qualified name in a file, which is not imported."""
+    try:
+        found = _definitions(str(file), file.stat().st_mtime_ns).get(qualified)
+        return None if found is None else _digest_of(found)
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return None
 
 
 def _outline(node: Any) -> Any:
