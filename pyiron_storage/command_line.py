@@ -14,6 +14,7 @@ import typer
 
 from pyiron_storage.errors import StorageError
 from pyiron_storage.looking.describing import printable_lines
+from pyiron_storage.provenance.environment import own_version
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The file or directory.", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="FILE[::PATH]", help="The file, and a path in it.", show_default=False)]
@@ -26,6 +27,22 @@ Backend = Annotated[
 Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default=False)
 ]
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    if asked:
+        show(f"pyiron-storage {own_version()}")
+        leave(0)
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+def program(*, version: Version = False) -> None:
+    """Look into the files of pyiron_storage, compare, copy and change them. No stored code is run."""
+    del version  # `_show_version` has seen to it
 
 
 def file_and_path(target: str) -> tuple[str, str]:

@@ -387,3 +387,89 @@ def test_versions_of_what_says_nothing_of_them(files):
     assert "nowhere.h5 does not exist" in done.stderr
     assert "no 'nowhere'" in run("versions", "run.h5", "nowhere").stderr
     assert "'compatible'" in run("versions", "run.h5", "--check", "some").stderr
+
+
+@with_typer
+def test_a_reader_that_stops_reading_is_no_error():
+    ps.save({f"key{i}": [i, {"x": i}] for i in range(20_000)}, "big.h5")
+    for arguments in (["ls", "big.h5", "object"], ["tree", "big.h5", "--json"], ["show", "big.h5", "object", "--json"]):
+        done = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert done.stdout.readline()
+        done.stdout.close()
+        assert done.stderr.read() == ""
+        done.wait(60)
+
+
+INTERRUPTED = """
+import os, signal
+import pyiron_storage.commands.ls as ls
+ls.browse = lambda *arguments, **options: os.kill(os.getpid(), signal.SIGINT)
+from pyiron_storage.commands import main
+main()
+"""
+
+
+@with_typer
+def test_ctrl_c_ends_a_command_without_a_traceback(files):
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, "ls", "run.h5"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
+
+
+@with_typer
+def test_errors_show_what_a_file_says_as_it_may_be_shown():
+    ps.save({"\x1b[31mkey\x07": 1}, "evil.h5")
+    for arguments in (["show", "evil.h5", "\x1b[0mk"], ["ls", "\x1b[2J.h5"], ["plot", "evil.h5", "\x1b[31mkey\x07"]):
+        done = run(*arguments)
+        assert done.returncode == 1
+        assert all(letter.isprintable() or letter == "\n" for letter in done.stderr), done.stderr
+
+
+@with_typer
+def test_json_is_the_same_wherever_it_goes():
+    text = "grüße \ud800 \u2028"
+    ps.save({"text": text, "\udfffkey": 1}, "s.h5")
+    for encoding in ("utf-8", "ascii"):
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        for arguments in (["show", "s.h5", "text"], ["show", "s.h5", "object"], ["ls", "s.h5", "object"]):
+            done = subprocess.run([*COMMAND, *arguments, "--json"], capture_output=True, env=environment, check=True)
+            found = json.loads(done.stdout)
+            assert arguments[-1] != "text" or found == text
+
+
+@with_typer
+def test_what_is_too_deep_for_json_is_refused():
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    ps.save({"deep": deep, "flat": [[1]]}, "deep.h5")
+    done = run("show", "deep.h5", "deep", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "lies deeper than 200 levels" in done.stderr
+    assert len(done.stderr) < 500
+    assert json.loads(run("show", "deep.h5", "flat", "--json").stdout) == [[1]]
+    assert len(json.loads(run("tree", "deep.h5", "--json", "--depth", "10000").stdout)) > 5000
+
+
+@with_typer
+def test_the_code_in_a_pickle_is_not_said_to_be_none():
+    ps.save(lambda x: x, "f.cpkl")
+    done = run("inspect", "f.cpkl", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "a pickle is a program" in done.stderr
+
+
+@with_typer
+def test_the_program_says_its_version_and_all_its_commands():
+    assert run("--version").stdout == f"pyiron-storage {ps.__version__}\n"
+    shown = run("--help").stdout
+    assert [name for name in names() if f"\n  {name} " not in shown] == []
+    assert "..." not in shown  # what a command does is not cut off
+
+
+@with_typer
+def test_nothing_is_coloured(files):
+    environment = os.environ | {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    for arguments in (["tree", "run.h5"], ["ls", "nowhere.h5"], ["ls"], ["--help"], ["versions", "run.h5"]):
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, env=environment, check=False)
+        assert b"\x1b" not in done.stdout + done.stderr

@@ -28,22 +28,23 @@ def application() -> typer.Typer:
     try:
         import typer
 
-        from pyiron_storage.command_line import reporting
+        from pyiron_storage.command_line import program, reporting
     except ModuleNotFoundError as error:
         raise MissingPackageError(
             f"The command line needs the package {error.name!r}, which is not installed. Install it with "
             "pip install 'pyiron_storage[cli]'."
         ) from error
     app = typer.Typer(
-        help="Look into the files of pyiron_storage, compare, copy and change them. No stored code is run.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(program)
     for name in names():
         module = importlib.import_module(f"{__name__}.{name}")
-        app.command(name)(reporting(module.command, getattr(module, "TROUBLE", 1)))
+        summary = module.command.__doc__.partition("\n")[0]  # else typer cuts it off
+        app.command(name, short_help=summary)(reporting(module.command, getattr(module, "TROUBLE", 1)))
     return app
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from pyiron_storage.arrays.native_array import Box
-from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.errors import DamagedRecordError, UnsupportedOperationError
 from pyiron_storage.looking.branches import Branch, Unreadable
+from pyiron_storage.looking.describing import shortened
+
+DEEPEST: Final = 200
+"""JSON that is nested deeper many programs do not read."""
 
 
-def plain(branch: Branch) -> Any:
+def plain(branch: Branch, depth: int = 0) -> Any:
     """Return what is at a branch as JSON has it.
 
     Numbers that JSON lacks are text (``"nan"``, ``"inf"``), and so are dates and other
@@ -24,8 +28,15 @@ def plain(branch: Branch) -> Any:
     ------
     DamagedRecordError
         If something cannot be read.
+    UnsupportedOperationError
+        If something lies deeper than `DEEPEST` levels below where this began.
     """
     kind = branch.info.kind
+    if depth > DEEPEST:
+        raise UnsupportedOperationError(
+            f"{shortened(branch.path)} lies deeper than {DEEPEST} levels, and many programs do not read such JSON. Ask "
+            "for a part of it."
+        )
     if isinstance(branch, Unreadable):
         raise DamagedRecordError(f"{branch.path} cannot be read: {branch.error}") from branch.error
     if branch.info.same_as is not None:
@@ -38,8 +49,8 @@ def plain(branch: Branch) -> Any:
     if kind == "import":
         return {"$": "import", "name": branch.info.type}
     if kind in ("list", "tuple", "set", "array"):
-        return [plain(child) for child in branch.children()]
-    parts = {child.name: plain(child) for child in branch.children()}
+        return [plain(child, depth + 1) for child in branch.children()]
+    parts = {child.name: plain(child, depth + 1) for child in branch.children()}
     return parts if kind in ("dict", "group") else {"$": branch.info.type, **parts}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyiron_storage.backends.registry import Backend, backends
+from pyiron_storage.errors import UnsupportedOperationError
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.records.code import captured_modules
 from pyiron_storage.records.navigate import walk_places
@@ -57,6 +58,13 @@ def inspect(filename: str | os.PathLike[str], *, backend: str | Backend | None =
     list of CodePart
         In the order of the file; empty where everything can be imported.
 
+    Raises
+    ------
+    StorageNotFoundError
+        If there is no such file.
+    UnsupportedOperationError
+        If it is a pickle file, whose code only running it shows.
+
     Examples
     --------
     >>> import pyiron_storage as ps
@@ -65,6 +73,11 @@ def inspect(filename: str | os.PathLike[str], *, backend: str | Backend | None =
     []
     """
     with backends.find(backend, filename).open(filename, "r") as storage:
+        if storage._reading_makes_objects:
+            raise UnsupportedOperationError(
+                f"{filename}: a pickle is a program, which keeps code in ways that only running it shows. "
+                "ps.trust(filename) lists what it names."
+            )
         return list(_code_in(storage))
 
 
