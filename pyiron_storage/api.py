@@ -9,6 +9,7 @@ from typing import Any
 from pyiron_storage.backends.registry import OBJECT, Backend, backends
 from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.model.storage import GenericStorage
+from pyiron_storage.progress import Progress
 from pyiron_storage.provenance.comparing import Policy
 from pyiron_storage.trusting.admission import Trust
 
@@ -27,6 +28,7 @@ def save(
     durability: str = "power",
     locking: bool = True,
     timeout: float = TIMEOUT,
+    progress: Progress = None,
 ) -> None:
     """Save an object in a file: in place of what is at `path`, leaving everything else.
 
@@ -65,6 +67,10 @@ def save(
         systems without locks.
     timeout : float
         For how many seconds to wait for them at most.
+    progress : bool or callable, optional
+        By default a bar shows how far it is where stderr is a terminal or a notebook and
+        this lasts over a second. True shows one in any case, False none. A function is
+        called with the bytes that are done, and of how many, as far as that is known.
 
     Raises
     ------
@@ -98,6 +104,7 @@ def save(
         durability=durability,
         locking=locking,
         timeout=timeout,
+        progress=progress,
     )
 
 
@@ -115,6 +122,7 @@ def load(
     metadata: Mapping[str, Any] | None = None,
     locking: bool = True,
     timeout: float = TIMEOUT,
+    progress: Progress = None,
 ) -> Any:
     """Load an object, or a part of one: only this part is read.
 
@@ -158,6 +166,8 @@ def load(
         systems without locks.
     timeout : float
         For how many seconds to wait for such a commit at most.
+    progress : bool or callable, optional
+        As for `save`.
 
     Returns
     -------
@@ -203,6 +213,7 @@ def load(
         metadata=metadata,
         locking=locking,
         timeout=timeout,
+        progress=progress,
     )
 
 

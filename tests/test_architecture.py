@@ -12,6 +12,7 @@ PACKAGE = Path(pyiron_storage.__file__).parent
 LAYERS = (
     "errors",
     "paths",
+    "progress",
     "arrays",
     "files",
     "journal",

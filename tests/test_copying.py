@@ -58,7 +58,7 @@ def test_a_file_is_copied_to_every_back_end(source, target):
     with ps.open_storage(source) as storage:
         fill(storage)
     told = []
-    ps.copy(source, target, on_progress=lambda done, total: told.append((done, total)))
+    ps.copy(source, target, progress=lambda done, total: told.append((done, total)))
     with ps.open_storage(target, "r") as storage:
         check(storage)
     assert ps.diff(source, target) == []
@@ -142,7 +142,7 @@ def test_a_copy_is_whole_or_not_at_all(monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ps.copy("a.h5", "b.h5", on_progress=stop)
+        ps.copy("a.h5", "b.h5", progress=stop)
     with ps.open_storage("b.h5", "r") as storage:
         assert list(storage) == ["object"]
 
@@ -185,7 +185,7 @@ def test_a_big_array_is_copied_in_pieces(target, compression):
         storage["native"] = np.tile(np.arange(1000.0), (12_000, 1))  # 96 MB
     told = []
     tracemalloc.start()
-    ps.copy("a.h5", target, on_progress=lambda done, total: told.append(done), durability="process")
+    ps.copy("a.h5", target, progress=lambda done, total: told.append(done), durability="process")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64e6

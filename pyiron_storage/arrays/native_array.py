@@ -61,10 +61,13 @@ class Box(NamedTuple):
         """The same part of an array with more axes at the end, all of these."""
         return Box(self.starts + (0,) * len(shape), self.counts + shape, self.steps + (1,) * len(shape))
 
-    def pieces(self, itemsize: int, limit: int) -> Iterator[tuple[Box, slice]]:
-        """Cut along the first axis into boxes of about `limit` bytes; each with its place in the box."""
+    def pieces(self, itemsize: int, limit: int, multiple: int = 1) -> Iterator[tuple[Box, slice]]:
+        """Cut along the first axis into boxes of about `limit` bytes; each with its place in the box.
+
+        All but the last have a multiple of so many rows.
+        """
         rows = self.counts[0] if self.counts else 1
-        step = max(1, rows * limit // max(1, self.size * itemsize))
+        step = max(1, rows * limit // max(1, self.size * itemsize) // multiple) * multiple
         if step >= rows:
             yield self, slice(None)
             return

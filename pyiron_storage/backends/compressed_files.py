@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from pyiron_storage.backends.compression import Compression
 from pyiron_storage.errors import DamagedRecordError, MissingPackageError
+from pyiron_storage.progress import WRITTEN, note
 
 COMPRESSIONS: Final[dict[str, range | None]] = {"zlib": range(10), "gzip": range(10), "zstd": range(1, 23)}
 SUFFIXES: Final = {"gzip": ".gz", "zstd": ".zst"}
@@ -32,14 +33,27 @@ def write_new(file: Path, compression: Compression | None, write: Callable[[Bina
     with file.open("xb") as stream:
         if compression is None:
             write(stream)
+            note(WRITTEN, stream.tell())
         elif compression.name == "gzip":
             level = 6 if compression.level is None else compression.level
             with gzip.GzipFile("", "wb", level, stream, mtime=0) as packed:  # the same bytes give the same file
-                write(cast(BinaryIO, packed))
+                write(cast(BinaryIO, _Noting(packed)))
         else:
             packer = _zstandard(str(file)).ZstdCompressor(level=3 if compression.level is None else compression.level)
             with packer.stream_writer(stream, closefd=False) as packed:
-                write(packed)
+                write(cast(BinaryIO, _Noting(packed)))
+
+
+class _Noting:
+    """Writes on, and notes how many bytes that are before they are compressed."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        self._stream.write(data)
+        note(WRITTEN, len(data))
+        return len(data)
 
 
 def open_file(file: Path) -> BinaryIO:

@@ -40,8 +40,11 @@ from pyiron_storage.backends.hdf5_filters import (
     unlimited,
 )
 from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.progress import READ, WRITTEN, note
 from pyiron_storage.records.rules.arrays import dtype_node
 
+PIECE_BYTES: Final = 2**24
+"""A larger array is written in pieces of about this size."""
 NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}
 """The TITLE and the dtype of each kind of number; h5io writes bool as an int of dtype bool."""
 
@@ -166,10 +169,23 @@ def fill_dataset(dataset: Any, title: str, array: Array, kind: h5t.TypeID) -> No
     beside = None
     if array.nbytes > COMPACT_BYTES or h5a.exists(dataset, CHECK):
         beside = CheckBeside(_description(title, array), bytes_of(array), block_of(title))
-    if array.size:
-        dataset.write(h5s.ALL, h5s.ALL, array, kind)
+    _write_entries(dataset, array, kind)
     if beside is not None:
         write_check(dataset, beside.get())
+
+
+def _write_entries(dataset: Any, array: Array, kind: h5t.TypeID) -> None:
+    """Write an array, a large one in pieces of whole chunks, so that one sees how far it is."""
+    if array.nbytes <= PIECE_BYTES or not array.ndim:
+        if array.size:
+            dataset.write(h5s.ALL, h5s.ALL, array, kind)
+        note(WRITTEN, array.nbytes)
+        return
+    creation = dataset.get_create_plist()
+    rows = creation.get_chunk()[0] if creation.get_layout() == h5d.CHUNKED else 1
+    for box, part in Box.whole(array.shape).pieces(array.dtype.itemsize, PIECE_BYTES, rows):
+        dataset.write(*part_of(dataset, array.shape, box), array[part], kind)
+        note(WRITTEN, array[part].nbytes)
 
 
 def block_of(title: str) -> int:
@@ -336,6 +352,7 @@ def read_array(dataset: Any) -> Array:
 
     def fill(box: Box, memory: Array) -> None:
         read_into(dataset, memory, *part_of(dataset, shape, box))
+        note(READ, memory.nbytes)
 
     shape = dataset.shape
     return filled(shape, array_dtype(dataset), fill)

@@ -21,6 +21,7 @@ from pyiron_storage.arrays.native_array import Array, Shape
 from pyiron_storage.backends.compressed_files import is_compressed, open_file, unpacking
 from pyiron_storage.backends.json_values import dtype_of
 from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.progress import READ, note
 
 LONGEST_HEADER: Final = 2**20
 READ_BYTES: Final = 2**22
@@ -105,6 +106,7 @@ class Npy(NamedTuple):
             if not got:
                 raise DamagedRecordError(f"{self.file}: the file ends before the array does.")
             done += got
+            note(READ, got)
 
     def mapped(self, mode: str = "r") -> np.memmap[Any, Any]:
         """Return the array as a memory map."""

@@ -18,13 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from pyiron_storage.backends.compression import checked_compression
 from pyiron_storage.backends.opening import is_open
 from pyiron_storage.errors import PathNotFoundError, StorageInUseError, UnknownBackendError, UnsupportedOperationError
+from pyiron_storage.model.array_sizes import bytes_of_arrays
 from pyiron_storage.model.metadata import require
 from pyiron_storage.model.options import take_common
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import join, split
+from pyiron_storage.progress import READ, WRITTEN, Progress, expect, progress_of
 from pyiron_storage.trusting.admission import admission
 
 OBJECT: Final = "object"
@@ -85,10 +89,25 @@ class Backend:
         storage._session.options.update(common)
         return storage
 
-    def dump(self, obj: Any, filename: Any, path: str = OBJECT, *, durability: str = "power", **options: Any) -> None:
+    def dump(
+        self,
+        obj: Any,
+        filename: Any,
+        path: str = OBJECT,
+        *,
+        durability: str = "power",
+        progress: Progress = None,
+        **options: Any,
+    ) -> None:
         """Save an object with this back-end; see `save` for the keywords."""
-        with self.open(filename, "a", durability=durability, **options) as storage, storage._session.transaction():
+        with (
+            progress_of(progress, "saving", filename, WRITTEN),
+            self.open(filename, "a", durability=durability, **options) as storage,
+            storage._session.transaction(),
+        ):
             storage._session.closing = True
+            if isinstance(obj, np.ndarray):
+                expect(WRITTEN, lambda: int(obj.nbytes))
             inside = in_object(storage, path)
             storage._save(inside if inside != path and inside in storage else path, obj)
 
@@ -100,11 +119,17 @@ class Backend:
         mmap: bool = False,
         verify: bool = False,
         metadata: Mapping[str, Any] | None = None,
+        progress: Progress = None,
         **options: Any,
     ) -> Any:
         """Load an object with this back-end; see `load` for the keywords."""
-        with self.open(filename, "r", **options) as storage, storage._session.access:
+        with (
+            progress_of(progress, "loading", filename, READ),
+            self.open(filename, "r", **options) as storage,
+            storage._session.access,
+        ):
             path = in_object(storage, path, loading=True)
+            expect(READ, lambda: bytes_of_arrays(storage, path))
             if metadata:
                 require(storage._metadata_at(path) or {}, metadata, f"{filename}: {path}")
             found = storage.load(path, mmap=mmap, verify=verify)

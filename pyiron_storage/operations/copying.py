@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -18,14 +18,14 @@ from pyiron_storage.arrays.native_array import Array, Box, NativeArray
 from pyiron_storage.backends.registry import Backend, backends, in_object
 from pyiron_storage.errors import StorageExistsError, UnsupportedOperationError
 from pyiron_storage.files.locks import TIMEOUT
+from pyiron_storage.model.array_sizes import bytes_of_arrays
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import METADATA, SIGNATURE, Name, check_name, escape, join, split
+from pyiron_storage.progress import COPIED, Progress, expect, note, progress_of
 
 PIECE_BYTES: Final = 2**24
 """A larger array is copied in pieces of about this size."""
-Progress = Callable[[int, int], None]
-"""Is told how many bytes of arrays were copied, and of how many."""
 
 
 def copy(
@@ -41,7 +41,7 @@ def copy(
     durability: str = "power",
     locking: bool = True,
     timeout: float = TIMEOUT,
-    on_progress: Progress | None = None,
+    progress: Progress = None,
 ) -> None:
     """Copy a file, or what is at a path in it, to another file, of the same or another back-end.
 
@@ -62,8 +62,8 @@ def copy(
         Whether what is there in the target already is replaced; otherwise it is refused.
     compression, durability, locking, timeout
         As for `save`, for a target that is not open yet.
-    on_progress : callable, optional
-        Is called with the bytes of arrays copied so far, and of all.
+    progress : bool or callable, optional
+        As for `save`; what is counted are the bytes of arrays.
 
     Raises
     ------
@@ -86,6 +86,8 @@ def copy(
     [3.6, 3.6]
     """
     with contextlib.ExitStack() as stack:
+        name = source._session.file if isinstance(source, GenericStorage) else source
+        stack.enter_context(progress_of(progress, "copying", name, COPIED))
         old = _opened(stack, source, backend, "r", {"locking": locking, "timeout": timeout})
         options = {"compression": compression, "durability": durability, "locking": locking, "timeout": timeout}
         new = _opened(stack, target, target_backend, "a", options)
@@ -99,7 +101,7 @@ def copy(
         stack.enter_context(new.transaction())
         old._session.flush()
         to = path if target_path is None else target_path
-        Copy(on_progress, replace=replace).run(old, in_object(old, path, loading=True) if path else "", new, to)
+        Copy(replace=replace).run(old, in_object(old, path, loading=True) if path else "", new, to)
 
 
 def _opened(
@@ -115,17 +117,16 @@ def _opened(
 
 
 class Copy:
-    """One copying: what is to be told of it, and whether it replaces what is there."""
+    """One copying, which replaces what is there, or does not."""
 
-    def __init__(self, on_progress: Progress | None, *, replace: bool) -> None:
-        self._tell, self._replace = on_progress, replace
-        self._done = self._total = 0
+    def __init__(self, *, replace: bool) -> None:
+        self._replace = replace
 
     def run(self, source: GenericStorage, path: str, target: GenericStorage, target_path: str) -> None:
         """Copy what is at one path to another."""
         _refuse_overlap(source, path, target, target_path)
         if not path:
-            self._total = _array_bytes(source) if self._tell else 0
+            expect(COPIED, lambda: bytes_of_arrays(source))
             self._all(source, self._room(target, target_path) if target_path else target)
             return
         group, rest = source._existing(split(path))
@@ -135,7 +136,7 @@ class Copy:
         if len(rest) > 1 or type(rest[0]) is not str or not group._has(rest[0]):
             raise group._missing(rest[0])
         name = Name(rest[0])
-        self._total = _array_bytes(group, name) if self._tell else 0
+        expect(COPIED, lambda: bytes_of_arrays(group, escape(name)))
         into, to = self._place(target, target_path)
         self._one(group, name, into, to)
 
@@ -221,13 +222,13 @@ class Copy:
             self._array(source._open_array(name), target, to)
         else:
             target._put(to, target._prepare(str(to), source[name]))
-            self._note(found.size if found.kind == "array" else 0)
+            note(COPIED, found.size if found.kind == "array" else 0)
 
     def _array(self, source: NativeArray, target: GenericStorage, name: Name) -> None:
         """Copy an array; of a big one only a piece at a time is in memory."""
         if source.nbytes <= PIECE_BYTES:
             target._put(name, source.read(Box.whole(source.shape)))
-            self._note(source.nbytes)
+            note(COPIED, source.nbytes)
             return
         try:
             new = target._new_array(name, source.dtype, source.shape)
@@ -236,33 +237,17 @@ class Copy:
         if new is None:
             with _on_disk(source) as whole:
                 target._put(name, whole)
-            self._note(source.nbytes)
+            note(COPIED, source.nbytes)
             return
         for box in _pieces(source, new.chunks[0] if new.chunks else 1):
             new.write(box, np.ascontiguousarray(source.read(box)))
-            self._note(box.size * source.dtype.itemsize)
-
-    def _note(self, size: int) -> None:
-        self._done += size
-        if self._tell is not None and size:
-            self._tell(self._done, max(self._total, self._done))
+            note(COPIED, box.size * source.dtype.itemsize)
 
 
 def _names(group: GenericStorage) -> list[str]:
     """All names in a group, those of its metadata and its signature among them."""
     reserved = [name for name in (METADATA, SIGNATURE) if group._has_node(name) or group._has_group(name)]
     return [*reserved, *group.list_nodes(), *group.list_groups()]
-
-
-def _array_bytes(group: GenericStorage, name: Name | None = None) -> int:
-    """The bytes of all arrays in a group, or at one name of it."""
-    if name is not None and group._has_node(name):
-        found = group._info(name)
-        return found.size if found.kind == "array" else 0
-    inside = group if name is None else group[name]
-    if inside._is_foreign:
-        return 0
-    return sum(_array_bytes(inside, Name(inner)) for inner in inside._all_names() if inner != "record")
 
 
 def _pieces(array: NativeArray, rows_of_a_chunk: int) -> Iterator[Box]:

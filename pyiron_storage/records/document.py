@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 
 from pyiron_storage.errors import DamagedRecordError, FormatVersionError
+from pyiron_storage.progress import WRITTEN, expect
 from pyiron_storage.provenance.authorship import now
 from pyiron_storage.records.contents import Contents
 from pyiron_storage.records.garbage import collect
@@ -280,11 +281,19 @@ class Record(Contents):
             self.touch(HEADER)
         text = self.text() if self._text_changed else None
         self.signing.renew(text, self._count_bytes, self._read_bytes, self.new_arrays)
+        self._expect_writing(0 if text is None else len(text))
         self.write_contents(self.store)
         if text is not None:
             self.store.write_text(text)
             self._text_changed = False
         self.signing.write(moved=store is not None)
+
+    def _expect_writing(self, rest: int) -> None:
+        """Let who wants to know count what is to be written, with so many bytes beside arrays and buffers."""
+        arrays = self.new_arrays
+        if self._buffers_changed:
+            rest += len(self._all_bytes())
+        expect(WRITTEN, lambda: rest + sum(array.nbytes for array in arrays.values()))
 
     def keep_lines(self, live: set[int]) -> None:
         """Empty the lines that are not among the `live` ones, and take those at the end away."""
