@@ -318,6 +318,15 @@ def test_reader_finds_names_that_a_file_cannot_have(suffix, tmp_path):
         ),
         ("Settings(a=1)", {"$": "new", "type": "example:Settings", "args": [], "pairs": [("a", 1)]}),
         ("Interval(0, 1)", {"$": "call", "type": "example:Interval", "args": [0, 1]}),
+        (
+            "Point(1, 2).norm",
+            {
+                "$": "method",
+                "type": "example:Point",
+                "name": "norm",
+                "value": {"$": "object", "type": "example:Point", "state": {"x": 1, "y": 2}},
+            },
+        ),
         ("Point", {"$": "import", "type": "example:Point"}),
         ("lambda: 0", {"$": "import", "type": "example:<lambda>"}),
         (

@@ -174,6 +174,7 @@ import numpy as np
 
 class Plain:
     def __init__(self, **state): self.__dict__.update(state)
+    def method(self): return self
 
 class Slotted:
     __slots__ = ("left", "right", "__dict__")
@@ -237,6 +238,7 @@ def things():
         "away": Away({"deep": Plain(x=shared)}),
         "class": Plain,
         "function": make,
+        "method": [Plain(x=1).method, *[Plain(x=2).method] * 2],
         "default": collections.defaultdict(make, {1: Plain(x=1)}),
         "column": [Plain(x=n, y=n / 2, s=f"n{n}") for n in range(50)],
         "points": [Point(n, n / 2) for n in range(50)],

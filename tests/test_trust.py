@@ -125,6 +125,11 @@ HOSTILE = {
         {"x": {"$": "object", "type": 0, "state": {"text": "a"}}},
         f"object/x: {__name__}.Harmful",
     ),
+    "as a method": (
+        [{"name": "string:Template"}],
+        {"x": {"$": "method", "type": 0, "name": "substitute", "value": call(0, TOUCH)}},
+        "object/x: string.Template",
+    ),
     "code kept by value": (
         [{"name": "numpy:array", "code": {"$": "code", "at": [0, len(CODE)]}}],
         {"x": call(0)},
@@ -298,6 +303,54 @@ def test_a_package_admits_its_classes_and_a_full_name_admits_that():
     assert ps.load("f.h5", trust=["collections", "numpy", *functions])[0] == {1: 2}
     assert ps.load("f.h5", "0", trust=["collections.UserDict"]) == {1: 2}
     assert type(ps.load("f.h5", "0", trust="all")) is collections.UserDict
+
+
+class Thermostat:
+    """Keeps a method of itself, as calculators of ASE do."""
+
+    def __init__(self, kelvin):
+        self.kelvin, self.read = kelvin, self.reading
+
+    def reading(self):
+        return self.kelvin
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_method_needs_no_more_than_its_class(file, another):
+    ps.save([Thermostat(300.0), [Thermostat(20.0).reading] * 2], file)
+    another()
+    with pytest.raises(ps.UntrustedError, match=r"trust=\['test_trust.Thermostat'\]"):
+        ps.load(file)
+    thermostat, (one, same) = ps.load(file, trust=["test_trust.Thermostat"])
+    assert thermostat.read() == 300.0
+    assert thermostat.read.__self__ is thermostat
+    assert one is same
+    assert same() == 20.0
+
+
+METHOD = {"$": "method", "type": 0, "name": "clear", "value": call(0)}
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        call(0, function=METHOD),
+        {"$": "call", "function": METHOD, "args": []},
+        {"$": "call", "function": {"$": 3}, "args": []},
+        call(0, state=1, setter=METHOD),
+    ],
+)
+def test_who_admits_a_class_lets_nobody_call_its_methods(root, tmp_path):
+    forge("f.h5", [{"name": "collections:UserDict"}], {"x": root}, METHOD)
+    with pytest.raises(ps.UntrustedError, match="builtins.getattr"):
+        ps.load("f.h5", trust=["collections.UserDict"])
+
+
+@pytest.mark.parametrize("name", ["__class__", "__reduce__", "data", "nothing", 5, None])
+def test_a_method_is_a_function_of_the_class(name, tmp_path):
+    forge("f.h5", [{"name": "collections:UserDict"}], {"x": METHOD | {"name": name}})
+    with pytest.raises(ps.DamagedRecordError, match="method"):
+        ps.load("f.h5", trust=["collections.UserDict"])
 
 
 @pytest.mark.parametrize("trust", ["numpy", "", ["no name"], [5], ["numpy:array"], [""]])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from itertools import islice
-from types import MappingProxyType
+from types import MappingProxyType, MethodType
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, UntrustedError
@@ -21,10 +21,12 @@ from pyiron_storage.records.names import import_type, is_admitted
 from pyiron_storage.records.navigate import is_value
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.signing import SignatureBroken
-from pyiron_storage.records.wants import untrusted, wants
+from pyiron_storage.records.wants import Want, untrusted, wants
 from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission, dotted
 
 NO_RENAMES: Final[Mapping[str, str]] = MappingProxyType({})
+ANY_ATTRIBUTE: Final = "builtins:getattr"
+"""What admits to call any method."""
 SHOWN: Final = 3
 """So many paths are named of what cannot be imported."""
 
@@ -126,17 +128,24 @@ class Gate:
             f"{error} {', '.join(paths)} needs it.{saved} {ways[0].upper()}{ways[1:]}", name=error.name
         )
 
-    def check_called(self, cls: type) -> None:
-        """Refuse to call a class that is harmless as a value alone.
+    def check_called(self, found: Any) -> None:
+        """Refuse to call a class that is harmless as a value alone, or a method: who admits a class calls none of it.
 
         Raises
         ------
         UntrustedError
             If it is not admitted.
         """
-        name = f"{cls.__module__}:{cls.__qualname__}"
-        if not self.is_open and name in HARMLESS_VALUES and not self._admission.admits(name):
-            raise self._refusal()
+        if self.is_open:
+            return
+        if isinstance(found, type):
+            name = f"{found.__module__}:{found.__qualname__}"
+            if name in HARMLESS_VALUES and not self._admission.admits(name):
+                raise self._refusal()
+        elif isinstance(found, MethodType) and not self._admission.admits(ANY_ATTRIBUTE):
+            want = Want(self._record.path, dotted(ANY_ATTRIBUTE))
+            why = f"it calls {found.__qualname__}, a method, which trust= does not admit."
+            raise untrusted([want], self._record.place, why, self._admission.names)
 
     def __enter__(self) -> None:
         pass

@@ -122,7 +122,7 @@ def type_name(place: Place) -> str:
     rule, node = rule_of(place), place.node
     if type(node) is dict and type(node.get("type")) is int and rule.name != "column":
         name: str = place.record.type_entry(node["type"])["name"]
-        return name.replace(":", ".")
+        return rule.type_shown(node, name.replace(":", "."))
     return rule.type_name(node)
 
 

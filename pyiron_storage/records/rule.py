@@ -85,6 +85,10 @@ class Rule:
         """Return the type of what a node stands for, ``"module.Class"``, where the node names no class itself."""
         return self.type_names[0] if self.type_names else self.name
 
+    def type_shown(self, node: Node, name: str) -> str:
+        """Return what is shown as the type of a node that names a class or function."""
+        return name
+
     def parts(self, place: Place) -> Parts:
         """Return what a path can name inside the node at a place."""
         return Parts()

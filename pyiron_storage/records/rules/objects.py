@@ -307,8 +307,7 @@ def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> dict[str, An
 def called(node: Node, decoder: Decoder) -> Any:
     """Return the object of a node that is going to be called, which a value need not be admitted for."""
     found = decoder.decode(node)
-    if isinstance(found, type):
-        decoder.gate.check_called(found)
+    decoder.gate.check_called(found)
     return found
 
 
