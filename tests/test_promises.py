@@ -9,7 +9,7 @@ TESTS = Path(__file__).parent
 CONFORMANCE = TESTS.parent / "pyiron_storage" / "testing"
 PROMISES = (TESTS.parent / "docs" / "promises.md").read_text()
 SECTIONS = re.findall(r"^## (.+?)\n(.+?)(?=^## |\Z)", PROMISES, re.MULTILINE | re.DOTALL)
-NAMED = sorted(set(re.findall(r"`(\w+\.py)::(\w+)`", PROMISES)))
+NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PROMISES)))
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED)
@@ -22,5 +22,5 @@ def test_the_tests_that_are_named_are_there(file, test):
 def test_each_promise_names_a_test_and_each_section_says_what_is_not_promised(section):
     promises = re.findall(r"^- (.+?)(?=\n- |\n\n|\Z)", section, re.MULTILINE | re.DOTALL)
     assert promises
-    assert all(re.search(r"`\w+\.py::\w+`", promise) for promise in promises)
+    assert all(re.search(r"`[\w/]+\.py::\w+`", promise) for promise in promises)
     assert "Not promised:" in section
