@@ -98,6 +98,16 @@ class Directory:
         self.nodes, self.groups = {}, {}
 
     def _load(self, text: bytes, *, salvaging: bool = False) -> None:
+        check = self._parse(text)
+        if salvaging:
+            self._leave_out(check)
+        else:
+            verify_entries(check, self._entries(), str(self.path / GROUP_FILE))
+        for name in (*self.groups.values(), *self.dropped):
+            self._inside(name)
+
+    def _parse(self, text: bytes) -> Any:
+        """Take the content of ``group.json``, and return its check; None where it has none."""
         where = self.path / GROUP_FILE
         try:
             content = orjson.loads(text)
@@ -113,12 +123,7 @@ class Directory:
         if type(self.nodes) is not dict or type(self.groups) is not dict:
             raise DamagedRecordError(f"{where}: the nodes or groups of the group are damaged.")
         self.is_checked = "check" in content
-        if salvaging:
-            self._leave_out(content.get("check"))
-        else:
-            verify_entries(content.get("check"), self._entries(), str(where))
-        for name in (*self.groups.values(), *self.dropped):
-            self._inside(name)
+        return content.get("check")
 
     def _leave_out(self, check: Any) -> None:
         """Leave out the entries that are not as they were written."""

@@ -105,9 +105,11 @@ class JournaledFile:
         self._original = self._size = self._committed = self._opened.st_size
         self._uncommitted_stamp = False
         self._place, self._stamp = 0, b""
-        if self._aside is not None:
-            return
-        end = hdf5_end(os.pread(self._file, HEAD_BYTES, 0))
+        if self._aside is None:
+            self._find_stamp(hdf5_end(os.pread(self._file, HEAD_BYTES, 0)), writable=writable)
+
+    def _find_stamp(self, end: int | None, *, writable: bool) -> None:
+        """Look at the stamp behind the end that HDF5 knows of: whether the file is as a commit left it."""
         self._place = stamp_place(self._size if end is None else end)
         self._stamp = os.pread(self._file, STAMP_BYTES, self._place)
         if self._overlay is not None:
@@ -252,11 +254,8 @@ class JournaledFile:
 
     def is_current(self) -> bool:
         """Whether the file still has its name and is as it was committed or opened here."""
-        try:
-            found = os.stat(self.path)  # noqa: PTH116  at every access
-        except FileNotFoundError:
-            return False
-        if found.st_ino != self._opened.st_ino or found.st_dev != self._opened.st_dev:
+        found = self._named()
+        if found is None:
             return False
         if self._overlay is not None:
             return not self._overlay.is_gone
@@ -266,11 +265,16 @@ class JournaledFile:
 
     def has_its_name(self) -> bool:
         """Whether the file is still the one that has the name."""
+        return self._named() is not None
+
+    def _named(self) -> os.stat_result | None:
+        """What has the name now; None where that is not this file."""
         try:
-            found = os.stat(self.path)  # noqa: PTH116  at every opening
+            found = os.stat(self.path)  # noqa: PTH116  at every access
         except FileNotFoundError:
-            return False
-        return (found.st_ino, found.st_dev) == (self._opened.st_ino, self._opened.st_dev)
+            return None
+        is_this = found.st_ino == self._opened.st_ino and found.st_dev == self._opened.st_dev
+        return found if is_this else None
 
     def raise_failure(self) -> None:
         """Raise what went wrong while HDF5 wrote.

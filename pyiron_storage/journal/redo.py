@@ -69,6 +69,11 @@ class _Journal:
 
     file = -1
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was removed: somebody has copied all of it."""
+        return os.fstat(self.file).st_nlink == 0
+
     def close(self) -> None:
         """Close the journal; the file stays, for others may use it."""
         if self.file >= 0:
@@ -131,28 +136,31 @@ class RedoJournal(_Journal):
         durable
             Whether it is to outlast a power cut.
         """
-        rest: list[Any] = [b""]
-        place, entries = self._slots, []
+        entries, in_memory = self._entries(pages)
+        place = self._slots + len(in_memory)
+        entries.append(_ENTRY.pack(change.last_page, place, len(old), zlib.crc32(old)))
+        index = b"".join(entries)
+        checksum = zlib.crc32(index)
+        header = _HEADER.pack(
+            _MAGIC, change.size, change.place, len(entries), (place + 1) * PAGE, checksum, change.stamp
+        )
+        self._write([header + zlib.crc32(header).to_bytes(4, "little"), *in_memory, _padded(old), index])
+        if durable:
+            os.fsync(self.file)
+            sync_folder(Path(self.path).parent)
+
+    def _entries(self, pages: Mapping[int, Kept]) -> tuple[list[bytes], list[Any]]:
+        """The index of some pages, and those that are still in memory, which get the next slots."""
+        entries: list[bytes] = []
+        in_memory: list[Any] = []
         for number in sorted(pages):
             kept = pages[number]
             if isinstance(kept, int):
                 entries.append(_ENTRY.pack(number, kept, PAGE, self._checksums[kept]))
             else:
-                entries.append(_ENTRY.pack(number, place, len(kept), zlib.crc32(kept)))
-                rest.append(_padded(kept))
-                place += 1
-        entries.append(_ENTRY.pack(change.last_page, place, len(old), zlib.crc32(old)))
-        index = b"".join(entries)
-        rest += [_padded(old), index]
-        checksum = zlib.crc32(index)
-        header = _HEADER.pack(
-            _MAGIC, change.size, change.place, len(entries), (place + 1) * PAGE, checksum, change.stamp
-        )
-        rest[0] = header + zlib.crc32(header).to_bytes(4, "little")
-        self._write(rest)
-        if durable:
-            os.fsync(self.file)
-            sync_folder(Path(self.path).parent)
+                entries.append(_ENTRY.pack(number, self._slots + len(in_memory), len(kept), zlib.crc32(kept)))
+                in_memory.append(_padded(kept))
+        return entries, in_memory
 
     def _write(self, rest: list[Any]) -> None:
         """Write the header and, behind what is there already, the rest: by one call where all is in memory."""
@@ -178,11 +186,6 @@ class RedoJournal(_Journal):
             self.forget()
         except OSError:
             Path(self.path).unlink(missing_ok=True)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether another process has removed it."""
-        return os.fstat(self.file).st_nlink == 0
 
 
 class CompleteJournal(_Journal):
@@ -225,11 +228,6 @@ class CompleteJournal(_Journal):
         if os.pread(file, STAMP_BYTES, self.change.place) == self.change.stamp or not self.belongs_to(file):
             return False
         return not all(self._stands_in(file, number) for number in self.slots)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether somebody has copied all of it."""
-        return os.fstat(self.file).st_nlink == 0
 
     def belongs_to(self, file: int) -> bool:
         """Whether it was made for the file as this one is: before, in the middle of, or after copying.

@@ -30,6 +30,15 @@ def commit_of(file: str) -> Commit | None:
     path = Path(file).resolve()
     if not any((folder / ".git").exists() for folder in path.parents):
         return None
+    lines = _status_of(path)
+    names = [line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")]
+    if not names or names[0].startswith("("):  # a repository without commits
+        return None
+    return Commit(names[0], is_changed=any(not line.startswith("#") for line in lines))
+
+
+def _status_of(path: Path) -> list[str]:
+    """What git says of a file and of the commit that is checked out; nothing where it does not say."""
     command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=all", "--ignored", "--", path.name]
     try:
         done = subprocess.run(  # noqa: S603  the file name stands behind "--"
@@ -43,9 +52,5 @@ def commit_of(file: str) -> Commit | None:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return None  # no git, or one that does not want to say
-    lines = done.stdout.splitlines()
-    names = [line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")]
-    if not names or names[0].startswith("("):  # a repository without commits
-        return None
-    return Commit(names[0], is_changed=any(not line.startswith("#") for line in lines))
+        return []  # no git, or one that does not want to say
+    return done.stdout.splitlines()

@@ -98,7 +98,13 @@ class Record(Contents):
         if self._lines[-1]:
             raise DamagedRecordError(f"{self.place}: the last line of the record is cut off.")
         self._lines.pop()
-        header = self.node(HEADER)
+        self._check_header(self.node(HEADER))
+        if len(self._lines) < ROOT:
+            raise DamagedRecordError(f"{self.place}: the record has a header and no root.")
+        self._free = [number for number, line in enumerate(self._lines, 1) if not line]
+        self.signing.open(text)
+
+    def _check_header(self, header: Node) -> None:
         found = header["pyiron_storage"]
         if not isinstance(found, int) or found < 1 or not isinstance(header.get("types"), list):
             raise DamagedRecordError(f"{self.place}: the header of the record is damaged.")
@@ -107,10 +113,6 @@ class Record(Contents):
                 f"{self.place}: the record is in format version {found}, and this release reads up to {FORMAT}. "
                 "Load it with a later release of pyiron_storage."
             )
-        if len(self._lines) < ROOT:
-            raise DamagedRecordError(f"{self.place}: the record has a header and no root.")
-        self._free = [number for number, line in enumerate(self._lines, 1) if not line]
-        self.signing.open(text)
 
     def __len__(self) -> int:
         return len(self._lines)

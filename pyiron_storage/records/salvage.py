@@ -95,6 +95,17 @@ class _Salvage:
 
     def _bad_lines(self) -> set[int]:
         """The lines that are not good, and those that refer to them, directly or not."""
+        bad, referring = self._bad_alone()
+        found: set[int] = set()
+        while bad:
+            line = bad.pop()
+            if line not in found:
+                found.add(line)
+                bad.extend(referring[line])
+        return found
+
+    def _bad_alone(self) -> tuple[list[int], dict[int, list[int]]]:
+        """The lines that are not good themselves, and for each line those that refer to it."""
         referring: dict[int, list[int]] = defaultdict(list)
         bad = []
         for line in range(1, len(self._record) + 1):
@@ -107,13 +118,7 @@ class _Salvage:
                 bad.append(line)
             for other in needed:
                 referring[other].append(line)
-        found: set[int] = set()
-        while bad:
-            line = bad.pop()
-            if line not in found:
-                found.add(line)
-                bad.extend(referring[line])
-        return found
+        return bad, referring
 
     def _is_good_alone(self, node: Node) -> bool:
         """Whether the bytes, arrays and types that a node names are good, without what stands on other lines."""
