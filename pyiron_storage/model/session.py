@@ -313,13 +313,15 @@ class Session:
                 self._continue_access()
 
     def _end(self) -> None:
-        """End a transaction."""
-        self.shared.depth -= 1
-        if self.shared.depth == 0:
-            try:
-                self._finish()
-            finally:
-                self._continue_access()
+        """End a transaction; what is read to commit the outermost one is still part of it."""
+        if self.shared.depth > 1:
+            self.shared.depth -= 1
+            return
+        try:
+            self._finish()
+        finally:
+            self.shared.depth = 0
+            self._continue_access()
 
     def _finish(self) -> None:
         if self.shared.doomed:
