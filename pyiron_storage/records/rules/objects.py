@@ -320,21 +320,23 @@ def set_state(obj: Any, state: Any) -> None:
         call(setstate, state)
         return
     slots = None
-    if type(state) is tuple and len(state) == 2:
-        state, slots = state
-    if not hasattr(state or {}, "items") or not hasattr(slots or {}, "items"):
-        raise TypeError(f"a state of {type(obj).__qualname__} is no dict")
-    _set_attributes(obj, state or {}, slots or {})
+    if type(state) is not dict:
+        if type(state) is tuple and len(state) == 2:
+            state, slots = state
+        if not all(hasattr(part or {}, "items") for part in (state, slots)):
+            raise TypeError(f"a state of {type(obj).__qualname__} is no dict")
+    _set_attributes(obj, state, slots)
 
 
 @calls_what_is_named
-def _set_attributes(obj: Any, state: dict[Any, Any], slots: dict[Any, Any]) -> None:
+def _set_attributes(obj: Any, state: dict[Any, Any] | None, slots: dict[Any, Any] | None) -> None:
     if state:
         attributes = obj.__dict__
         for key, value in state.items():
             attributes[sys.intern(key) if type(key) is str else key] = value
-    for key, value in slots.items():
-        setattr(obj, key, value)
+    if slots:
+        for key, value in slots.items():
+            setattr(obj, key, value)
 
 
 @calls_what_is_named
