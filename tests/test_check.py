@@ -1,5 +1,6 @@
 """`check` and `compact`: what is damaged is listed, what is whole is kept, and only space is given back."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -238,6 +239,51 @@ def test_a_file_that_another_process_writes_is_not_replaced(tmp_path):
         with pytest.raises(ps.StorageInUseError, match=f"process {other.pid}"):
             ps.compact(file, timeout=0.2)
         other.communicate(b"\n")
+
+
+READER = """if True:
+    import numpy as np, pyiron_storage as ps
+    with ps.open_storage("it.jsondir", "r") as storage:
+        view, handle = storage["object"], storage.array("object/big")
+        mapped, entries = storage.load("object/big", mmap=True), iter(view["texts"])
+        seen = [next(entries)]
+        print(type(mapped).__name__, flush=True)
+        input()
+        seen += entries
+        assert seen == ["x" * 4000 + str(number) for number in range(40)]
+        assert np.array_equal(mapped, np.arange(100_000.0)) and np.array_equal(handle[:], mapped)
+        assert view["changed"] == 5 and np.array_equal(storage.load("object", verify=True)["big"], mapped)
+        assert len(list(storage.walk())) > 40
+    print("fine")
+"""
+
+
+def test_who_reads_a_directory_does_not_notice_that_it_is_compacted(tmp_path):
+    texts = ["x" * 4000 + str(number) for number in range(40)]
+    file = tmp_path / "it.jsondir"
+    with ps.open_storage(file) as storage:
+        storage["object"] = {"big": BIG, "texts": texts, "changed": 0}
+        storage["gone"] = BIG
+        for number in range(5):
+            storage["object/changed"] = number + 1
+        mapped = storage.load("gone", mmap=True)
+        del storage["gone"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(ps.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", READER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    ) as reader:
+        assert reader.stdout.readline() == "memmap\n"
+        before, after = ps.compact(file)
+        out, errors = reader.communicate("\n", timeout=60)
+    assert (out, errors) == ("fine\n", "")
+    assert before - after > BIG.nbytes
+    assert np.array_equal(mapped, BIG)
 
 
 def test_there_must_be_a_file(tmp_path):
