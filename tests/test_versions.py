@@ -85,6 +85,28 @@ def test_file_that_is_in_no_commit_is_told(ignored, tmp_path):
     assert recorded(SAVE.format(module="fresh"), folder, cwd=tmp_path).changed
 
 
+def test_file_that_is_gone_is_not_said_to_be_as_in_the_commit(tmp_path):
+    repository(tmp_path / "repository")
+    write(tmp_path / "repository", "fresh")
+    script = f"import os; from fresh import Cell; os.remove({str(tmp_path / 'repository' / 'fresh.py')!r})"
+    assert recorded(f"{script}; ps.save([Cell(4.05)], 'cells.h5')", tmp_path / "repository", cwd=tmp_path).changed
+
+
+def test_commit_is_that_of_the_module_where_git_works_on_another_repository(tmp_path, monkeypatch):
+    commit = repository(tmp_path / "repository")
+    repository(tmp_path / "other", source="")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))  # as in a hook of git
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
+    found = recorded(SAVE.format(module="cells"), tmp_path / "repository", cwd=tmp_path)
+    assert (found.commit, found.changed) == (commit, False)
+
+
+def test_name_of_a_branch_may_be_in_any_encoding(tmp_path):
+    commit = repository(tmp_path / "repository")
+    git(tmp_path / "repository", "checkout", "-q", "-b", b"gr\xf6\xdfe")
+    assert recorded(SAVE.format(module="cells"), tmp_path / "repository", cwd=tmp_path).commit == commit
+
+
 def test_nothing_is_recorded_of_what_comes_with_python(tmp_path):
     ps.save([re.compile("a"), platform.uname, list, print], tmp_path / "x.h5")
     (found,) = ps.versions(tmp_path / "x.h5")
