@@ -19,8 +19,6 @@ from pyiron_storage.commands import names
 
 PAGE = (Path(ps.__file__).parent.parent / "docs" / "commands.md").read_text()
 COMMAND = [sys.executable, "-c", "from pyiron_storage.commands import main; main()"]
-SOON = "from pyiron_storage import progress; progress.DELAY_SECONDS = 0.1; "
-"""Lets a bar be shown soon, however fast the machine is."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 try:
@@ -167,13 +165,16 @@ def test_a_plot_is_a_png(files):
         assert Path(f"{path}.png").read_bytes().startswith(b"\x89PNG")
 
 
+IMPATIENT = [sys.executable, "-c", "import pyiron_storage.progress as bar; bar.DELAY_SECONDS = 0.2\n" + COMMAND[-1]]
+"""Shows a bar after a fifth of a second, so that the fastest machine does."""
+
+
 @with_typer
 def test_copying_shows_a_bar_on_a_terminal_where_it_lasts_and_nothing_elsewhere():
     numbers = np.random.default_rng(1).integers(0, 1000, 12_000_000)
     with ps.open_storage("big.h5") as storage:
         storage["a"], storage["b"] = numbers, 1
-    soon = [*COMMAND[:2], SOON + COMMAND[2]]
-    code, shown = on_a_terminal([*soon, "copy", "big.h5", "b.h5", "--compression", "gzip"])
+    code, shown = on_a_terminal([*IMPATIENT, "copy", "big.h5", "b.h5", "--compression", "gzip"])
     assert code == 0
     assert re.search(r"copying big\.h5  \[#*\.*\] +\d+ %  \d+ of 96 MB  \d s", shown)
     assert not shown.split("\r")[-1].strip()
@@ -429,6 +430,18 @@ def test_json_is_the_same_wherever_it_goes():
             done = subprocess.run([*COMMAND, *arguments, "--json"], capture_output=True, env=environment, check=True)
             found = json.loads(done.stdout)
             assert arguments[-1] != "text" or found == text
+
+
+@with_typer
+@pytest.mark.parametrize("encoding", ["latin-1", "cp437", "ascii"])
+def test_a_terminal_that_cannot_show_all_letters_shows_the_others(encoding):
+    ps.save({"größe": "☃ snow", "名": [1, 2]}, "u.h5")
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    for arguments, code in ((["tree", "u.h5"], 0), (["show", "u.h5", "größe"], 0), (["show", "u.h5", "☃"], 1)):
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, env=environment, check=False)
+        assert done.returncode == code
+        assert b"Traceback" not in done.stderr
+        assert b"snow" in done.stdout or code
 
 
 @with_typer

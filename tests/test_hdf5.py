@@ -120,6 +120,17 @@ def test_a_dataset_of_h5py_is_an_array(tmp_path):
             storage["outside"]
 
 
+def test_a_dataset_without_data_is_none():
+    with h5py.File("f.h5", "w") as file:
+        file["empty"] = h5py.Empty("f8")
+    with ps.open_storage("f.h5") as storage:
+        assert storage["empty"] is None
+        assert storage.info("empty").type == "NoneType"
+        with pytest.raises(ps.NotAnArrayError):
+            storage.array("empty")
+    assert "empty  NoneType  None" in str(ps.browse("f.h5"))
+
+
 def test_other_tools_open_the_file_while_it_is_open_here():
     with ps.open_storage("f.h5") as storage:
         storage["x"] = np.arange(3)

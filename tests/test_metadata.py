@@ -1,10 +1,14 @@
 """What is said about objects and groups: kept, changed and searched without loading anything."""
 
 import datetime
+import enum
 import getpass
 import json
+import os
 import pickle
 import textwrap
+import uuid
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -174,7 +178,24 @@ def test_metadata_for_all_that_a_handle_stores(file):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"a": {1}}, {1: 2}, "text", {"a": float("nan")}, {"a": [1.0, float("inf")]}, {"a": object()}, {"a": np.arange(3)}],
+    [
+        {"a": {1}},
+        {1: 2},
+        "text",
+        {"a": float("nan")},
+        {"a": [1.0, float("inf")]},
+        {"a": object()},
+        {"a": np.arange(3)},
+        {"a": uuid.UUID(int=1)},
+        {"a": [enum.Enum("Phase", "SOLID").SOLID]},
+        {"a": datetime.time(3)},
+        {"a": [np.float64("nan")]},
+        {"a": np.timedelta64(3, "ns")},
+        {"a": {1: 2}},
+        {"a": 2**64},
+        {"a": "\ud800"},
+        {"\ud800": 1},
+    ],
 )
 def test_metadata_is_plain(wrong, file):
     with pytest.raises(ps.InvalidOptionError, match="metadata"):
@@ -185,6 +206,22 @@ def test_metadata_is_plain(wrong, file):
         if isinstance(wrong, dict):
             with pytest.raises(ps.InvalidOptionError):
                 storage["a"].metadata.update(wrong)
+
+
+def test_numbers_of_numpy_and_times_become_plain_wherever_they_stand(file):
+    time = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
+    given = {
+        "a": [np.float64(1.5), {"b": np.int8(3)}],
+        "c": (time, time.date()),
+        "d": np.datetime64("2026-05-01", "ns"),
+    }
+    ps.save([1], file, metadata=given)
+    (found,) = ps.find(file)
+    assert found.metadata["a"] == [1.5, {"b": 3}]
+    assert found.metadata["c"] == ["2026-05-01T12:00:00+00:00", "2026-05-01"]
+    assert found.metadata["d"] == "2026-05-01T00:00:00.000000000"
+    assert ps.load(file, metadata=given) == [1]
+    assert len(ps.find(file, given)) == 1
 
 
 def test_load_refuses_what_does_not_carry_it(file):
@@ -305,3 +342,31 @@ def test_find_leaves_out_what_is_damaged_and_says_so(folder):
     (folder / "runs" / "damaged.json").write_text(text.replace('"types"', '"tipes"'))
     with pytest.warns(ps.StorageWarning, match="damaged.json"):
         assert len(ps.find(folder / "runs", {"project": "Al"})) == 3
+
+
+def test_find_goes_on_where_a_folder_holds_odd_things(folder):
+    runs = folder / "runs"
+    (runs / "dangling.h5").symlink_to("nowhere")
+    (runs / "round").symlink_to(runs)
+    os.mkfifo(runs / "pipe.h5")
+    (runs / "closed.json").write_text("{}")
+    with h5py.File(runs / "nothing.h5", "w") as other:
+        other["nothing"] = h5py.Empty("f8")
+    ps.save([1], runs / "text.pkl", metadata={"project": "Al", "modified": "yesterday"})
+    found = {(Path(one.filename).name, one.type) for one in ps.find(runs, type="NoneType")}
+    assert found == {("nothing.h5", "NoneType")}
+    assert len(ps.find(runs, {"project": "Al"})) == 4
+    assert len(ps.find(runs, {"project": "Al"}, after=datetime.date(2021, 1, 1))) == 3
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_find_leaves_out_what_it_may_not_read(folder):
+    (folder / "runs" / "al.h5").chmod(0)
+    with pytest.warns(ps.StorageWarning, match=r"al\.h5"):
+        assert len(ps.find(folder / "runs", {"project": "Al"})) == 2
+
+
+def test_find_is_asked_for_what_it_can_be_asked_for(folder):
+    for wrong in ({"where": "Al"}, {"where": 3}, {"type": 3}, {"after": 3}):
+        with pytest.raises(ps.InvalidOptionError, match=next(iter(wrong)) if "after" not in wrong else "ISO 8601"):
+            ps.find(folder, **wrong)

@@ -220,7 +220,7 @@ class HDF5Storage(GenericStorage):
 
     def _info(self, name: Name) -> NodeInfo:
         dataset = self._open(name)
-        if read_title(dataset) not in ("ndarray", None):
+        if dataset.shape is None or read_title(dataset) not in ("ndarray", None):
             return super()._info(name)
         dtype, shape = dataset.dtype, dataset.shape
         return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)

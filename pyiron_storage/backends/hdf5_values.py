@@ -293,6 +293,8 @@ def read_value(dataset: Any, where: str, *, verify: bool | None = False) -> Any:
     verify
         Whether a large array is compared with its checksums too; None for nothing at all.
     """
+    if dataset.shape is None:  # HDF5's dataset without any data: other programs write it for nothing
+        return None
     title = read_title(dataset)
     if title == "float" and dataset.shape == (1,):  # the commonest, without asking for the dtype
         number = np.empty(1)

@@ -8,7 +8,9 @@ the exit code of its errors, where that is not 1.
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
+import sys
 from typing import TYPE_CHECKING
 
 from pyiron_storage.errors import MissingPackageError
@@ -59,4 +61,12 @@ def main() -> None:
         app = application()
     except MissingPackageError as error:
         raise SystemExit(f"pyiron-storage: {error}") from None
+    _show_every_letter()
     app(prog_name="pyiron-storage")
+
+
+def _show_every_letter() -> None:
+    """Let letters that the terminal does not have be shown by their number, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")

@@ -11,7 +11,7 @@ import datetime
 import json
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import orjson
@@ -19,6 +19,7 @@ import orjson
 from pyiron_storage.errors import InvalidOptionError, MetadataMismatchError
 from pyiron_storage.provenance.authorship import authorship, now
 
+_PLAIN: Final = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 OWN = "__metadata__"
 """The attribute in which an object brings metadata of its own, and the key under which it is kept."""
 
@@ -106,28 +107,52 @@ def plain_metadata(given: Any) -> dict[str, Any]:
 def _name(key: Any) -> str:
     if not isinstance(key, str):
         raise InvalidOptionError(f"metadata: the key {key!r} is no text.")
+    if not _is_unicode(key):
+        raise InvalidOptionError(
+            f"metadata: the key {key!r} has half a surrogate pair, which no file can hold as text."
+        )
     return str(key)
 
 
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _plain(key: str, value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        value = value.isoformat()
+    """Return a value as it is written.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is nothing plain.
+    """
     try:
-        text = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS)
-    except TypeError as error:
+        value = _converted(value)
+        text = orjson.dumps(value, option=_PLAIN)
+        json.dumps(value, allow_nan=False)  # orjson writes null for what this refuses
+    except (TypeError, RecursionError) as error:
         raise InvalidOptionError(
             f"metadata: {key!r} is {value!r}, and a value is None, a bool, number or text, or a list or dict of these "
             f"({error}). Store the rest as an object."
         ) from error
-    try:
-        json.dumps(value, allow_nan=False)  # orjson writes null for these
     except ValueError as error:
         raise InvalidOptionError(
             f"metadata: {key!r} is {value!r}; JSON has no nan and no inf. Write it as text."
         ) from error
     return orjson.loads(text)
+
+
+def _converted(value: Any) -> Any:
+    """A value with numpy's scalars as Python's, and dates and times as ISO 8601 writes them."""
+    if type(value) in (list, tuple):
+        return [_converted(entry) for entry in value]
+    if type(value) is dict:
+        return {key: _converted(entry) for key, entry in value.items()}
+    if isinstance(value, np.datetime64):
+        return str(value)
+    if isinstance(value, np.generic) and value.dtype.kind in "biufU":
+        return value.item()
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def new_metadata(given: Mapping[str, Any] | None, obj: Any) -> dict[str, Any]:
@@ -149,7 +174,7 @@ def _own(value: Any) -> Any:
 def matches(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether metadata has what is wanted: equal values, or values of which a function says True."""
     return all(
-        (key in found and bool(value(found[key]))) if callable(value) else (key in found and found[key] == value)
+        key in found and (bool(value(found[key])) if callable(value) else bool(found[key] == _converted(value)))
         for key, value in wanted.items()
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyiron_storage.backends.registry import Backend, backends
-from pyiron_storage.errors import DamagedRecordError, FileKindError, InvalidOptionError, StorageWarning
+from pyiron_storage.errors import FileKindError, InvalidOptionError, StorageError, StorageWarning
 from pyiron_storage.model.metadata import Metadata, matches
 from pyiron_storage.model.metadata_places import RecordMetadata
 from pyiron_storage.model.storage import GenericStorage
@@ -19,7 +19,7 @@ from pyiron_storage.model.views import View
 from pyiron_storage.paths import escape, join
 from pyiron_storage.records.rule import qualified_name
 
-Moment = str | datetime.datetime
+Moment = str | datetime.date
 _CLASS: Final = type
 
 
@@ -76,7 +76,7 @@ def find(
         True of the value. Or a function that says True of the `Found`.
     type : class or str, optional
         The class, or its name, with or without its module.
-    after, before : str or datetime, optional
+    after, before : str, datetime or date, optional
         When it was last modified, in ISO 8601; a time without a zone is in UTC.
     backend : str or Backend, optional
         The back-end of a file whose suffix does not say it.
@@ -85,6 +85,18 @@ def find(
     -------
     list of Found
         In the order of the names of the files.
+
+    Warns
+    -----
+    StorageWarning
+        For each file of a folder that is damaged or cannot be read, which is left out.
+
+    Raises
+    ------
+    StorageNotFoundError
+        If there is no such file.
+    InvalidOptionError
+        If what is asked for is not what it can be.
 
     Examples
     --------
@@ -97,6 +109,7 @@ def find(
     ['al.h5']
     """
     name = qualified_name(type) if isinstance(type, _CLASS) else type
+    _checked(where, name)
     period = _moment(after), _moment(before)
     return [
         found
@@ -108,19 +121,34 @@ def find(
 def _all(location: Path, backend: str | Backend | None) -> Iterator[Found]:
     if backend is not None or not _is_folder(location):
         yield from _in_file(location, backends.find(backend, location))
+    else:
+        yield from _in_folder(location, ())
+
+
+def _in_folder(folder: Path, above: tuple[Path, ...]) -> Iterator[Found]:
+    """What is in the files of a folder; what cannot be read does not end the search."""
+    real = folder.resolve()
+    if real in above:  # a link to a folder that it is in
         return
-    for path in sorted(location.iterdir()):
-        if path.name.startswith("."):
-            continue
+    try:
+        inner = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        _leave_out(error)
+        return
+    for path in inner:
         if _is_folder(path):
-            yield from _all(path, None)
-        elif (known := backends.known(path)) is not None:
+            yield from _in_folder(path, (*above, real))
+        elif (path.is_file() or path.is_dir()) and (known := backends.known(path)) is not None:
             try:
                 yield from _in_file(path, known)
             except FileKindError:
                 continue  # another program's file with this suffix
-            except DamagedRecordError as error:
-                warnings.warn(f"Left out: {error}", StorageWarning, stacklevel=4)
+            except (StorageError, OSError) as error:
+                _leave_out(error)
+
+
+def _leave_out(error: Exception) -> None:
+    warnings.warn(f"Left out: {error}", StorageWarning, stacklevel=6)
 
 
 def _is_folder(path: Path) -> bool:
@@ -159,10 +187,12 @@ def _is_in(found: Found, after: datetime.datetime | None, before: datetime.datet
     if after is None and before is None:
         return True
     modified = found.metadata.get("modified")
-    if not isinstance(modified, str):
+    try:
+        time = _moment(modified) if isinstance(modified, str) else None
+    except InvalidOptionError:  # somebody has put another text there
+        time = None
+    if time is None:
         return False
-    time = _moment(modified)
-    assert time is not None
     return (after is None or time >= after) and (before is None or time < before)
 
 
@@ -172,11 +202,25 @@ def _is_where(found: Found, where: Where | None) -> bool:
     return bool(where(found)) if callable(where) else matches(found.metadata, where)
 
 
+def _checked(where: Where | None, name: object) -> None:
+    """Look whether `where=` and `type=` are what they can be.
+
+    Raises
+    ------
+    InvalidOptionError
+        If not.
+    """
+    if where is not None and not callable(where) and not isinstance(where, Mapping):
+        raise InvalidOptionError(f"where={where!r} is neither a mapping of metadata nor a function of what was found.")
+    if name is not None and not isinstance(name, str):
+        raise InvalidOptionError(f"type={name!r} is neither a class nor its name.")
+
+
 def _moment(moment: Moment | None) -> datetime.datetime | None:
     if moment is None:
         return None
     try:
-        time = datetime.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        time = moment if isinstance(moment, datetime.datetime) else datetime.datetime.fromisoformat(str(moment))
     except ValueError as error:
         raise InvalidOptionError(f"{moment!r} is no time as ISO 8601 writes it, such as '2026-05-01'.") from error
     return time if time.tzinfo is not None else time.replace(tzinfo=datetime.UTC)
