@@ -169,7 +169,7 @@ def test_option_is_one_of_two(tmp_path):
 
 
 THINGS = """
-import collections, enum, pyiron_storage as ps
+import collections, enum, functools, pyiron_storage as ps
 import numpy as np
 
 class Plain:
@@ -179,6 +179,7 @@ class Plain:
 class Slotted:
     __slots__ = ("left", "right", "__dict__")
 
+class Counts(np.ndarray): pass
 class Numbers(list): pass
 class Named(dict): pass
 class Phase(enum.Enum):
@@ -251,6 +252,9 @@ def things():
         "arrays": [Plain(array=array), Plain(array=array)],
         "graph": graph,
         "code": [lambda x: x + 1],
+        "partial": functools.partial(make, 1),
+        "partials": [functools.partial(make, n) for n in range(20)] + [functools.partial(Plain(x=1).method)],
+        "subclass": [np.arange(3 + n).view(Counts) for n in range(10)],
         "known": [collections.OrderedDict(a=1), 1 + 2j, np.float32(1), {1, 2}],
     }
 
@@ -268,8 +272,10 @@ def described(thing, seen):
         return repr(thing) if not callable(thing) else thing.__name__
     seen[id(thing)] = len(seen)
     if isinstance(thing, np.ndarray):
-        return [thing.dtype.str, thing.sum().item()]
+        return [type(thing).__name__, thing.dtype.str, thing.sum().item()]
     parts = [type(thing).__name__]
+    if isinstance(thing, functools.partial):
+        return [*parts, described(thing.args, seen), thing.func.__name__]
     if isinstance(thing, dict):
         parts += [[described(key, seen), described(value, seen)] for key, value in thing.items()]
     elif isinstance(thing, (list, tuple, set)):

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from pyiron_storage.records.decoder import Decoder
 
 
+CALLS: Final = ("call", "new")
+"""The rules that call something with arguments."""
+CALLABLE: Final = ("import", "method")
+"""The rules whose objects it may want to call, for which nothing can stand in."""
+
+
 class RawType:
     """A class or function that is missing: its entry in the header of a record.
 
@@ -155,18 +161,21 @@ class StandIns:
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._types: dict[int, RawType | None] = {}
+        self._known: dict[int, RawType] = {}
 
     def lacks(self, node: Node) -> bool:
-        """Whether a class or function that a node needs cannot be imported."""
+        """Whether a class or function that a node needs cannot be imported, or one that it would be called with."""
         number = node.get("type")
         if type(number) is int and self.missing(number, called=node["$"] != "import") is not None:
             return True
-        return any(self._is_missing(node[field]) for field in ("function", "setter") if field in node)
+        if any(self._is_missing(node[field]) for field in ("function", "setter") if field in node):
+            return True
+        return node["$"] in CALLS and any(map(self._is_missing, self._decoder.array(node.get("args", []))))
 
     def _is_missing(self, node: Node) -> bool:
         while is_reference(node):
             node = self._decoder.record.node(node["$"])
-        return type(node) is dict and node.get("$") == "import" and self.lacks(node)
+        return type(node) is dict and node.get("$") in CALLABLE and self.lacks(node)
 
     def missing(self, number: int, *, called: bool = True) -> RawType | None:
         """What stands for a type that cannot be imported; None for one that can."""
@@ -175,11 +184,15 @@ class StandIns:
                 self._decoder.type(number, called=called)
                 self._types[number] = None
             except CannotImportError:
-                self._types[number] = self._raw_type(self._decoder.record.type_entry(number))
+                self._types[number] = self._made(number)
         return self._types[number]
 
-    def _raw_type(self, entry: dict[str, Any]) -> RawType:
-        entry = deepcopy(entry)
+    def raw_type(self, number: int) -> RawType:
+        """What stands for a type, whether it is missing or only what it would be called with."""
+        return self.missing(number) or self._known.setdefault(number, self._made(number))
+
+    def _made(self, number: int) -> RawType:
+        entry = deepcopy(self._decoder.record.type_entry(number))
         code = entry.pop("code", None)
         data = None if code is None else bytes(self._decoder.record.bytes_at(code["at"]))
         return RawType(entry, data, trusted=self._decoder.gate.is_open)
@@ -199,7 +212,7 @@ class RawRule(Rule):
     def shell(self, node: Node, decoder: Decoder) -> RawObject:
         assert decoder.stand_ins is not None
         number = node.get("type")
-        return RawObject(node["$"], decoder.stand_ins.missing(number) if type(number) is int else None, {})
+        return RawObject(node["$"], decoder.stand_ins.raw_type(number) if type(number) is int else None, {})
 
     def fill(self, shell: RawObject, node: Node, decoder: Decoder) -> None:
         for field, inner in node.items():

@@ -16,6 +16,7 @@ from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, Colu
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import DEEPEST, LEAST, Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.raw import CALLS, StandIns
 from pyiron_storage.records.rules.values import all_plain
 
 LONGEST_COLUMN: Final = 2**36
@@ -98,12 +99,19 @@ def within(*parts: str) -> Iterator[None]:
 
 def decode_column(node: Node, decoder: Decoder) -> list[Any]:
     """Return the values of a column."""
-    if decoder.stand_ins is not None and decoder.stand_ins.lacks(node):
+    if decoder.stand_ins is not None and _lacks(node, decoder.stand_ins, decoder.record):
         return [decoder.decode(entry) for entry in expanded(node, decoder.record)]
     values = column_kind(node, decoder.record).decode(node, decoder)
     if len(values) != node["count"]:
         raise DamagedRecordError(f"{decoder.record.place}: a column of {node['count']} has {len(values)} values.")
     return values
+
+
+def _lacks(node: Node, stand_ins: StandIns, record: Record) -> bool:
+    """Whether a class or function that a column, or one of its rows, needs cannot be imported."""
+    if stand_ins.lacks(node):
+        return True
+    return node.get("of") in CALLS and any(map(stand_ins.lacks, expanded(node, record)))
 
 
 def column_kind(node: Node, record: Record) -> ColumnKind:
