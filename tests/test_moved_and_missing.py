@@ -78,9 +78,15 @@ def test_class_of_a_program_that_moved_into_a_module(tmp_path):
     assert python(script, tmp_path, cwd=tmp_path) == "<class 'lattices.Cell'>"
 
 
+def test_class_that_moved_into_another_one_has_a_colon_behind_its_module(saved):
+    write(saved / "new", "lattices", "class Outer:\n" + textwrap.indent(CELL.replace("Cell", "Box"), "    "))
+    script = "print(type(ps.load('cells.h5', rename={'crystals.cells.Cell': 'lattices:Outer.Box'})['cells'][1]))"
+    assert python(script, saved / "new", cwd=saved) == "<class 'lattices.Outer.Box'>"
+
+
 def test_what_is_no_name_is_refused(tmp_path):
     ps.save([1], tmp_path / "x.h5")
-    for rename in ({"a b": "c"}, {"a.b": ""}, {"a": 3}):
+    for rename in ({"a b": "c"}, {"a.b": ""}, {"a": 3}, "a", [("a", "b")]):
         with pytest.raises(ps.InvalidOptionError, match="rename"):
             ps.load(tmp_path / "x.h5", rename=rename)
     with pytest.raises(ps.InvalidOptionError, match="rename"):

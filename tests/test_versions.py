@@ -241,8 +241,9 @@ def test_what_is_required_can_be_said_for_a_handle(tmp_path):
 
 
 def test_names_of_modules_are_checked(tmp_path):
-    with pytest.raises(ps.InvalidOptionError):
-        ps.save([1], tmp_path / "x.h5", forbidden_modules="__main__")
+    for wrong in ("__main__", 3, (3,)):
+        with pytest.raises(ps.InvalidOptionError):
+            ps.save([1], tmp_path / "x.h5", forbidden_modules=wrong)
     assert not (tmp_path / "x.h5").exists()
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pyiron_storage.errors import InvalidOptionError
@@ -26,7 +27,11 @@ def take_common(options: dict[str, Any]) -> dict[str, Any]:
     """
     taken: dict[str, Any] = {name: options.pop(name) for name in (*SAVING, *LOADING) if name in options}
     modules = taken.get("forbidden_modules", ())
-    if isinstance(modules, str) or not all(isinstance(module, str) for module in modules):
+    if (
+        isinstance(modules, str)
+        or not isinstance(modules, Iterable)
+        or not all(isinstance(module, str) for module in modules)
+    ):
         raise InvalidOptionError(f"forbidden_modules is a tuple of names of modules, not {modules!r}.")
     if taken.get("metadata") is not None:
         taken["metadata"] = plain_metadata(taken["metadata"])

@@ -19,7 +19,8 @@ def register_rename(old: str, new: str) -> None:
     Parameters
     ----------
     old, new : str
-        The names, as ``"module.Class"``; a module stands for all that is in it.
+        The names, as ``"module.Class"``; a module stands for all that is in it. A class that
+        is now in another one is ``"module:Outer.Class"``, so that the module is told apart.
 
     Examples
     --------
@@ -37,6 +38,8 @@ def checked_renames(renames: Mapping[str, str] | None) -> dict[str, str]:
     InvalidOptionError
         If they are no names.
     """
+    if renames is not None and not isinstance(renames, Mapping):
+        raise InvalidOptionError(f"rename: {renames!r} is no mapping of old names to new ones.")
     names = dict(renames or {})
     for old, new in names.items():
         for name in (old, new):
