@@ -390,3 +390,57 @@ def test_attributes_and_foreign_data_stay(tmp_path):
     ps.compact(file)
     with h5py.File(file) as hdf5:
         assert (hdf5.attrs["author"], hdf5["a"].attrs["unit"]) == ("somebody", "eV")
+
+
+CUT = {
+    "early": np.arange(20_000.0),
+    "words": "many words " * 500,
+    "group/object": {"big": np.arange(30_000), "list": ["x" * 40_000, 2, {"y": 3}], "number": 1},
+    "group/grown": np.arange(40_000.0),
+    "plain": 5,
+    "late": np.linspace(0, 1, 20_000),
+}
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_what_stands_before_the_cut_of_an_hdf5_file_is_kept(tmp_path, compression):
+    file = tmp_path / "it.h5"
+    with ps.open_storage(file, compression=compression) as storage:
+        for path, value in CUT.items():
+            storage[path] = value
+    with h5py.File(file, "r") as hdf5:
+        late = hdf5["late"].id
+        start = late.get_offset() if compression is None else late.get_chunk_info(0).byte_offset
+    file.write_bytes(file.read_bytes()[: start + 1000])
+    with pytest.raises(ps.StorageError):
+        ps.load(file, "early")
+    report = ps.check(file, repair=True)
+    assert report.lost == ["", "late"]
+    assert set(report.saved) == CUT.keys() - {"late"}
+    assert ps.check(file).ok
+    assert all(_same(ps.load(file, path), CUT[path]) for path in report.saved)
+
+
+def test_what_is_kept_of_a_file_that_was_cut_anywhere_is_right(tmp_path):
+    whole = tmp_path / "whole.h5"
+    with ps.open_storage(whole) as storage, storage.transaction():
+        for path, value in CUT.items():
+            storage[path] = value
+    with h5py.File(whole, "a") as hdf5:
+        hdf5["foreign"] = np.arange(5000)
+    content = whole.read_bytes()
+    for part in range(1, 60):
+        file = tmp_path / f"cut-{part}.h5"
+        file.write_bytes(content[: len(content) * part // 60])
+        report = ps.check(file, repair=True)
+        assert not report.ok
+        for path in report.saved:
+            if not any(lost == path or lost.startswith(f"{path}/") for lost in report.lost):
+                assert _same(ps.load(file, path), {**CUT, "foreign": np.arange(5000)}[path])
+        assert not report.saved or ps.check(file).ok
+
+
+def _same(one, other):
+    if isinstance(other, dict):
+        return list(one) == list(other) and all(map(_same, one.values(), other.values()))
+    return np.array_equal(one, other) if isinstance(other, np.ndarray) else one == other

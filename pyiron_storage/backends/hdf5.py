@@ -117,6 +117,18 @@ class HDF5Storage(GenericStorage):
         if begins_anew(mode):
             self._begin_anew(self._file.clear)
 
+    @classmethod
+    def _open_damaged(cls, filename: str, **options: Any) -> tuple[GenericStorage, list[str]]:
+        from pyiron_storage.backends.hdf5_salvage import CutFile, is_cut
+
+        path = checked_path(filename, "r", is_kind=is_hdf5, kind="an HDF5 file")
+        if not is_cut(path):
+            return super()._open_damaged(filename, **options)
+        storage = cls.__new__(cls)
+        storage._file, storage._names = CutFile(path, **options), ()
+        storage._start(str(path), shared=storage._file.shared, read_only=True, compression=None, **options)
+        return storage, [""]
+
     def _inside(self, name: str) -> HDF5Storage:
         group = HDF5Storage.__new__(HDF5Storage)
         group._file, group._names = self._file, (*self._names, str(name))
@@ -237,6 +249,7 @@ class HDF5Storage(GenericStorage):
     def _copy_to(self, name: Name, target: GenericStorage) -> None:
         assert isinstance(target, HDF5Storage)
         target._file.listed.pop(target._names, None)
+        self._file.check_below(self._group(), link_name(name))
         h5o.copy(self._group(), link_name(name), target._group(), link_name(name))
 
     def _copy_all_to(self, target: GenericStorage) -> None:
@@ -374,7 +387,7 @@ class HDF5Storage(GenericStorage):
         group, link = self._group(), link_name(name)
         if link not in group or group.links.get_info(link).type != h5l.TYPE_HARD:
             raise KeyError(name)
-        return open_linked(group, link, self._file.path)
+        return self._file.checked(open_linked(group, link, self._file.path))
 
     def _where(self, name: str) -> str:
         return f"{self._file.path}: {'/'.join((*self._names, name))}"

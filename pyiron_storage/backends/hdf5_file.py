@@ -141,13 +141,23 @@ class HDF5File(OpenFile):
         """Open the file that has the name now, if one has."""
         while self._hdf5 is None:
             try:
-                self._file = JournaledFile(self.real_path, writable=False, timeout=self.patience)
+                self._file = self._journaled()
             except FileNotFoundError:
                 return
             if self._file.has_its_name():
                 self._open_hdf5(writing=False)
             else:  # it was replaced before it was locked
                 self._shut()
+
+    def _journaled(self) -> JournaledFile:
+        return JournaledFile(self.real_path, writable=False, timeout=self.patience)
+
+    def checked(self, found: Any) -> Any:
+        """Return a group or dataset that was opened, or refuse it: in a file that was cut off, what stood behind it."""
+        return found
+
+    def check_below(self, group: Any, link: bytes) -> None:
+        """Refuse what a link leads to, as `checked` does, and all that is in it."""
 
     def _forget_all(self) -> None:
         """Close the file, and forget what was read from it."""

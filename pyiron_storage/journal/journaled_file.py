@@ -142,6 +142,14 @@ class JournaledFile:
         self._size = journal.change.size
         self._place, self._stamp = journal.change.place, os.pread(self._file, STAMP_BYTES, journal.change.place)
 
+    def stretch(self) -> bool:
+        """Show a file that was cut off as long as it was, with zeros at its end; say whether it was."""
+        end = hdf5_end(os.pread(self._file, HEAD_BYTES, 0))
+        was_cut = self._overlay is None and end is not None and end > self._original
+        if was_cut and end is not None:
+            self._size = end
+        return was_cut
+
     # -- what h5py calls ---------------------------------------------------------
 
     @never_interrupted
