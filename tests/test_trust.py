@@ -342,8 +342,47 @@ METHOD = {"$": "method", "type": 0, "name": "clear", "value": call(0)}
 )
 def test_who_admits_a_class_lets_nobody_call_its_methods(root, tmp_path):
     forge("f.h5", [{"name": "collections:UserDict"}], {"x": root}, METHOD)
-    with pytest.raises(ps.UntrustedError, match="builtins.getattr"):
+    with pytest.raises(ps.UntrustedError, match=r"builtins\.getattr"):
         ps.load("f.h5", trust=["collections.UserDict"])
+
+
+class Callback:
+    """Has methods that a file should not be able to call, and one that calls it."""
+
+    def run(self, *args, **kwargs):
+        Path("mark").touch()
+
+    def __call__(self, *args):
+        Path("mark").touch()
+
+
+def holding(**attributes):
+    return {"$": "object", "type": 0, "state": attributes}
+
+
+RUN = {"$": "method", "type": 0, "name": "run", "value": holding()}
+ITSELF = {"name": "pyiron_storage.backends.neighbours.h5io_files:without_state"}
+CALLING = {
+    "as a function": [{"$": "call", "function": holding(), "args": ["a"]}],
+    "as a function elsewhere": [{"$": "call", "function": {"$": 3}, "args": ["a"]}, holding()],
+    "as a setter": [call(1, 1, state="a", setter=holding())],
+    "__new__": [{"$": "new", "function": holding(__new__=RUN), "args": ["a"]}],
+    "__setstate__": [call(1, {"$": 3}, state="a"), holding(__setstate__=RUN)],
+    "extend": [call(1, {"$": 3}, items=["a"]), holding(extend=RUN)],
+    "append": [call(1, {"$": 3}, items=["a"]), holding(append=RUN)],
+    "items of a state": [{"$": "object", "type": 0, "state": holding(items=RUN)}],
+    "items of slots": [{"$": "object", "type": 0, "state": None, "slots": holding(items=RUN)}],
+    "keys of arguments": [{"$": "new", "type": 0, "args": [], "kwargs": holding(keys=RUN)}],
+}
+
+
+@pytest.mark.parametrize("route", CALLING)
+def test_what_objects_have_as_attributes_is_not_called(route, tmp_path):
+    root, *more = CALLING[route]
+    forge("f.h5", [{"name": "test_trust:Callback"}, ITSELF], {"x": root}, *more)
+    with pytest.raises((ps.UntrustedError, ps.DamagedRecordError)):
+        ps.load("f.h5", trust=["test_trust.Callback"])
+    assert not Path("mark").exists()
 
 
 @pytest.mark.parametrize("name", ["__class__", "__reduce__", "data", "nothing", 5, None])

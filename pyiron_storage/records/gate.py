@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from itertools import islice
-from types import MappingProxyType, MethodType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, UntrustedError
@@ -128,8 +128,11 @@ class Gate:
             f"{error} {', '.join(paths)} needs it.{saved} {ways[0].upper()}{ways[1:]}", name=error.name
         )
 
-    def check_called(self, found: Any) -> None:
-        """Refuse to call a class that is harmless as a value alone, or a method: who admits a class calls none of it.
+    def check_called(self, found: Any, *, is_named: bool) -> None:
+        """Refuse to call a class that is harmless as a value alone, a method, or an object.
+
+        Who admits a class admits that objects of it are made, not that they are called. What is
+        imported under its own name, `is_named`, is admitted by that.
 
         Raises
         ------
@@ -142,9 +145,10 @@ class Gate:
             name = f"{found.__module__}:{found.__qualname__}"
             if name in HARMLESS_VALUES and not self._admission.admits(name):
                 raise self._refusal()
-        elif isinstance(found, MethodType) and not self._admission.admits(ANY_ATTRIBUTE):
+        elif not is_named and not isinstance(found, FunctionType) and not self._admission.admits(ANY_ATTRIBUTE):
+            what = getattr(found, "__qualname__", None) if isinstance(found, MethodType) else None
             want = Want(self._record.path, dotted(ANY_ATTRIBUTE))
-            why = f"it calls {found.__qualname__}, a method, which trust= does not admit."
+            why = f"it calls {what or f'an object of {type(found).__qualname__}'}, which trust= does not admit."
             raise untrusted([want], self._record.place, why, self._admission.names)
 
     def __enter__(self) -> None:
