@@ -316,12 +316,17 @@ class Thermostat:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_method_needs_no_more_than_its_class(file, another):
+def test_a_method_needs_its_class_and_its_name(file, another):
     ps.save([Thermostat(300.0), [Thermostat(20.0).reading] * 2], file)
     another()
-    with pytest.raises(ps.UntrustedError, match=r"trust=\['test_trust.Thermostat'\]"):
+    names = ["test_trust.Thermostat", "test_trust.Thermostat.reading"]
+    assert [want.name for want in ps.trust(file, sign=False)] == names
+    with pytest.raises(ps.UntrustedError, match=re.escape(f"trust={names}")):
         ps.load(file)
-    thermostat, (one, same) = ps.load(file, trust=["test_trust.Thermostat"])
+    for one in ["test_trust"], names[:1], names[1:]:
+        with pytest.raises(ps.UntrustedError):
+            ps.load(file, trust=one)
+    thermostat, (one, same) = ps.load(file, trust=names)
     assert thermostat.read() == 300.0
     assert thermostat.read.__self__ is thermostat
     assert one is same
@@ -342,8 +347,10 @@ METHOD = {"$": "method", "type": 0, "name": "clear", "value": call(0)}
 )
 def test_who_admits_a_class_lets_nobody_call_its_methods(root, tmp_path):
     forge("f.h5", [{"name": "collections:UserDict"}], {"x": root}, METHOD)
-    with pytest.raises(ps.UntrustedError, match=r"builtins\.getattr"):
+    with pytest.raises(ps.UntrustedError, match=r"collections\.UserDict\.clear"):
         ps.load("f.h5", trust=["collections.UserDict"])
+    with pytest.raises(ps.UntrustedError, match=r"builtins\.getattr"):
+        ps.load("f.h5", trust=["collections.UserDict", "collections.UserDict.clear"])
 
 
 class Callback:
@@ -361,6 +368,7 @@ def holding(**attributes):
 
 
 RUN = {"$": "method", "type": 0, "name": "run", "value": holding()}
+BY_THEIR_NAMES = ["test_trust.Callback", "test_trust.Callback.run"]
 ITSELF = {"name": "pyiron_storage.backends.neighbours.h5io_files:without_state"}
 CALLING = {
     "as a function": [{"$": "call", "function": holding(), "args": ["a"]}],
@@ -380,15 +388,44 @@ CALLING = {
 def test_what_objects_have_as_attributes_is_not_called(route, tmp_path):
     root, *more = CALLING[route]
     forge("f.h5", [{"name": "test_trust:Callback"}, ITSELF], {"x": root}, *more)
-    with pytest.raises((ps.UntrustedError, ps.DamagedRecordError)):
+    for names in BY_THEIR_NAMES[:1], BY_THEIR_NAMES:
+        with pytest.raises((ps.UntrustedError, ps.DamagedRecordError)):
+            ps.load("f.h5", trust=names)
+        assert not Path("mark").exists()
+
+
+LOOKED_FOR = {
+    "an array of texts": {"$": "strings", "nodes": {"values": holding(__array__=RUN)}},
+    "an index": {"$": "index", "nodes": {"values": holding(ndim=1, dtype="O", __array__=RUN)}},
+    "intervals": {"$": "intervals", "nodes": {"left": holding(__array__=RUN), "right": 1, "closed": "right"}},
+    "a sparse array": {
+        "$": "sparse",
+        "nodes": {
+            "class": "dok_array",
+            "shape": [1],
+            "data": holding(dtype=1),
+            "coords": [holding(tolist=RUN)],
+            "plain": 1,
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("what", LOOKED_FOR)
+def test_what_libraries_look_for_on_objects_is_no_method_that_nobody_admits(what, tmp_path):
+    forge("f.h5", [{"name": "test_trust:Callback"}], {"x": LOOKED_FOR[what]})
+    with pytest.raises(ps.UntrustedError, match=r"test_trust\.Callback\.run") as refused:
         ps.load("f.h5", trust=["test_trust.Callback"])
+    assert [want.name for want in refused.value.wants] == ["test_trust.Callback.run"]
     assert not Path("mark").exists()
 
 
-@pytest.mark.parametrize("name", ["__class__", "__reduce__", "data", "nothing", 5, None])
+@pytest.mark.parametrize("name", ["__class__", "__reduce__", "data", "nothing", "register", 5, None])
 def test_a_method_is_a_function_of_the_class(name, tmp_path):
     forge("f.h5", [{"name": "collections:UserDict"}], {"x": METHOD | {"name": name}})
     with pytest.raises(ps.DamagedRecordError, match="method"):
+        ps.load("f.h5", trust="all")
+    with pytest.raises(ps.UntrustedError):
         ps.load("f.h5", trust=["collections.UserDict"])
 
 

@@ -17,12 +17,12 @@ from pyiron_storage.paths import split
 from pyiron_storage.provenance.distributions import package_of
 from pyiron_storage.provenance.renames import renamed
 from pyiron_storage.records.document import Record
-from pyiron_storage.records.names import import_type, is_admitted
+from pyiron_storage.records.names import import_type, is_admitted, name_in
 from pyiron_storage.records.navigate import is_value
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.signing import SignatureBroken
 from pyiron_storage.records.wants import Want, untrusted, wants
-from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission, dotted
+from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission, dotted, is_harmless
 
 NO_RENAMES: Final[Mapping[str, str]] = MappingProxyType({})
 ANY_ATTRIBUTE: Final = "builtins:getattr"
@@ -70,7 +70,7 @@ class Gate:
         self._checked = True
         if self.is_open:
             record.signing.relied_on |= not self._admission.everything
-        elif (record.grows or not all(map(self._admits, record.header["types"]))) and not self._are_admitted(place):
+        elif (record.grows or not all(map(is_harmless, record.header["types"]))) and not self._are_admitted(place):
             raise self._refusal()
 
     def _admits(self, entry: Any, *, called: bool = True) -> bool:
@@ -81,15 +81,24 @@ class Gate:
         return renamed(entry, self._renames)
 
     def _are_admitted(self, place: Place) -> bool:
-        found = {(number, want.is_called) for want, number in wants(place)}
-        return all(self._admits(self._record.type_entry(number), called=called) for number, called in found)
+        found = {(number, want.is_called, want.method) for want, number in wants(place)}
+        return all(self._admits_it(number, called=called, method=method) for number, called, method in found)
+
+    def _admits_it(self, number: int, *, called: bool, method: str) -> bool:
+        entry = self._record.type_entry(number)
+        return self._admits_method(entry, method) if method else self._admits(entry, called=called)
+
+    def _admits_method(self, entry: dict[str, Any], method: str) -> bool:
+        """Whether a method is admitted: by its full name, as functions are, for it is one."""
+        name = dotted(name_in(self._record, self.current(entry)))
+        return self._admission.everything or f"{name}.{method}" in self._admission.names
 
     def _refusal(self) -> UntrustedError:
         path = split(self._record.path)
         found = [
             want
             for want, number in wants(Place.root(self._record), path)
-            if not self._admits(self._record.type_entry(number), called=want.is_called)
+            if not self._admits_it(number, called=want.is_called, method=want.method)
         ]
         why = "it is not signed by a key that is known here." if self._admission.signed else "trust= does not admit it."
         return untrusted(found, self._record.place, why, self._admission.names)
@@ -111,6 +120,17 @@ class Gate:
             return import_type(self._record, current)
         except CannotImportError as error:
             raise self._missing(entry, current, error) from error.__cause__
+
+    def check_method(self, number: Any, method: str) -> None:
+        """Refuse a method of a type in the header that is not admitted: whatever looks it up on the object may call it.
+
+        Raises
+        ------
+        UntrustedError
+            If it is not admitted.
+        """
+        if not self.is_open and not self._admits_method(self._record.type_entry(number), method):
+            raise self._refusal()
 
     def _missing(self, entry: dict[str, Any], current: dict[str, Any], error: CannotImportError) -> CannotImportError:
         """The error for what cannot be imported, with where it is wanted, and the ways on."""
