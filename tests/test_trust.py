@@ -1,6 +1,7 @@
 """What a file names is run only where it is signed by a known key, or where the user admits it."""
 
 import ast
+import builtins
 import collections
 import json
 import os
@@ -449,6 +450,38 @@ def test_looking_for_a_class_imports_no_module_that_is_not_admitted(tmp_path, mo
         ps.load("f.h5", trust=["admitted_package"])
     assert not Path("other_module ran").exists()
     assert type(ps.load("f.h5", "1", trust=["admitted_package"])).__name__ == "Thing"
+
+
+FAILS = """
+import builtins, os
+def fail(error):
+    builtins.looks_left -= 1
+    if builtins.looks_left >= 0:
+        raise error("not now")
+"""
+FAILING = {
+    "a module": (f"{FAILS}fail(ImportError)", "os.system"),
+    "a name": (f"{FAILS}def __getattr__(name):\n    fail(AttributeError)\n    return os", "late.system"),
+}
+
+
+@pytest.mark.parametrize("file", ["f.h5", "f.pkl"])
+@pytest.mark.parametrize("what", FAILING)
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_what_fails_when_it_is_looked_at_is_not_taken_unseen(times, what, file, tmp_path, monkeypatch):
+    source, name = FAILING[what]
+    module = f"fails_{times}_{what[2:]}_{file[2:]}"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(builtins, "looks_left", times, raising=False)
+    Path(f"{module}.py").write_text(source)
+    if file == "f.h5":
+        forge(file, [{"name": f"{module}:{name}"}], {"x": call(0, TOUCH)})
+    else:
+        texts = [f"\x8c{chr(len(text))}{text}" for text in (module, name, TOUCH)]
+        Path(file).write_bytes("\x80\x04{}{}\x93{}\x85R.".format(*texts).encode("latin1"))
+    with pytest.raises((ps.CannotImportError, ps.UntrustedError)):
+        ps.load(file, trust=[module])
+    assert not Path("mark").exists()
 
 
 # -- what is signed --------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from pyiron_storage.records.navigate import is_value
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.signing import SignatureBroken
 from pyiron_storage.records.wants import Want, untrusted, wants
-from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission, dotted, is_harmless
+from pyiron_storage.trusting.admission import EVERYTHING, HARMLESS_VALUES, Admission, dotted, is_harmless
 
 NO_RENAMES: Final[Mapping[str, str]] = MappingProxyType({})
 ANY_ATTRIBUTE: Final = "builtins:getattr"
@@ -117,7 +117,7 @@ class Gate:
             raise self._refusal()
         current = self.current(entry)
         try:
-            return import_type(self._record, current)
+            return import_type(self._record, current, EVERYTHING if self.is_open else self._admission)
         except CannotImportError as error:
             raise self._missing(entry, current, error) from error.__cause__
 
