@@ -9,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -863,6 +864,47 @@ assert ps.load("data.h5") == [1]
 
 
 # -- ps.trust -----------------------------------------------------------------------------------
+
+
+def test_a_key_of_a_home_that_is_nobodys(monkeypatch):
+    ps.save(collections.UserDict(), "f.h5")
+    monkeypatch.setenv("PYIRON_STORAGE_KEY", "~a-user-that-is-not-there/key")
+    for use in lambda: ps.load("f.h5"), lambda: ps.save(collections.UserDict(), "f.h5"):
+        with pytest.raises(ps.StorageError, match="PYIRON_STORAGE_KEY"):
+            use()
+
+
+IN_A_CLOSED_FOLDER = """
+import os, sys
+import pyiron_storage as ps
+folder, file = sys.argv[1:]
+ps.load(file, trust="all")  # imports what else is needed
+os.makedirs(f"{folder}/pyiron_storage")
+os.chmod(f"{folder}/pyiron_storage", 0)
+if os.getuid() == 0:  # whom nothing is forbidden
+    os.setuid(65534)
+os.environ["XDG_CONFIG_HOME"] = folder
+try:
+    ps.load(file)
+except ps.UntrustedError:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+def test_a_folder_of_keys_that_may_not_be_searched_has_none(another):
+    with tempfile.TemporaryDirectory() as folder:  # which others may be let into
+        Path(folder).chmod(0o755)
+        file = Path(folder, "f.h5")
+        ps.save(collections.UserDict(), file)
+        done = subprocess.run(
+            [sys.executable, "-c", IN_A_CLOSED_FOLDER, f"{folder}/closed", file],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        Path(folder, "closed", "pyiron_storage").chmod(0o700)
+    assert done.stdout == "refused\n", done.stderr
 
 
 @pytest.mark.parametrize("file", [*FILES, "f.pkl"])
