@@ -135,7 +135,7 @@ class Watch:
 
     def reset(self) -> None:
         """Begin with no bars, as in a forked child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer that saves may come in between
         self._bars: list[Bar] = []
         self._thread: threading.Thread | None = None
 

@@ -1,5 +1,6 @@
 """`check` and `compact`: what is damaged is listed, what is whole is kept, and only space is given back."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -124,16 +125,105 @@ def test_a_damaged_group_of_hdf5_is_left_out(tmp_path):
     assert ps.load(file, "second/value") == 2
 
 
-@every_kind
+@pytest.mark.parametrize("file", ["h5", "json"], indirect=True)
 def test_a_file_that_cannot_be_opened_is_kept(file):
-    path = file if file.is_file() else file / "group.json"
-    path.write_bytes(path.read_bytes()[:1000:2])
-    before = path.read_bytes()
+    file.write_bytes(file.read_bytes()[:1000:2])
+    before = file.read_bytes()
     report = ps.check(file, repair=True)
     assert not report
     assert [finding.path for finding in report.findings] == [""]
-    assert path.read_bytes() == before
+    assert file.read_bytes() == before
     assert "not repaired" in str(report)
+
+
+directories = pytest.mark.parametrize("file", ["jsondir"], indirect=True)
+damages = pytest.mark.parametrize("is_missing", [False, True])
+
+
+def damage_group(path, *, is_missing):
+    """Let the `group.json` of a group be no JSON, or missing."""
+    if is_missing:
+        (path / "group.json").unlink()
+    else:
+        (path / "group.json").write_bytes((path / "group.json").read_bytes()[::2])
+
+
+@damages
+@directories
+def test_what_stands_beside_a_lost_group_file_is_kept(file, is_missing):
+    damage_group(file, is_missing=is_missing)
+    with pytest.raises(ps.StorageError):
+        ps.load(file, "number")
+    report = ps.check(file, repair=True)
+    assert report.lost == ["group.json"]
+    assert set(report.saved) == {"words", "group/inner/array", "group/object", "whole"}
+    assert ps.load(file, "words") == "many words " * 500
+    assert np.array_equal(ps.load(file, "group/inner/array"), BIG)
+    assert np.array_equal(ps.load(file, "whole/inside", verify=True), np.linspace(0, 1, 50_000))
+    assert "number" not in ps.open_storage(file, "r")
+    assert ps.check(file).ok
+    assert Path(report.damaged_file).is_dir()
+
+
+@damages
+@directories
+def test_an_object_whose_group_file_is_lost_is_kept_without_its_signature(file, is_missing):
+    with ps.open_storage(file) as storage:
+        storage["strange"] = [Unimportable(), np.arange(20_000), "text"]
+    damage_group(file / "strange", is_missing=is_missing)
+    with pytest.raises(ps.StorageError):
+        ps.load(file, "strange")
+    report = ps.check(file, repair=True)
+    assert report.lost == ["strange/group.json"]
+    assert "strange" in report.saved
+    assert ps.load(file, "strange/2") == "text"
+    assert np.array_equal(ps.load(file, "strange/1"), np.arange(20_000))
+    with pytest.raises(ps.UntrustedError):
+        ps.load(file, "strange")
+
+
+@damages
+@directories
+def test_a_damaged_file_beside_a_lost_group_file_is_lost(file, is_missing):
+    (array,) = (file / "group" / "inner").glob("*.npy")
+    array.write_bytes(array.read_bytes()[:-1000])
+    damage_group(file / "group" / "inner", is_missing=is_missing)
+    report = ps.check(file, repair=True)
+    assert report.lost == ["group/inner/group.json", "group/inner/array"]
+    assert set(report.saved) == {"number", "words", "group/object", "whole"}
+
+
+def test_names_are_read_from_those_of_files(tmp_path):
+    file = tmp_path / "it.jsondir"
+    with ps.open_storage(file) as storage:
+        storage["a~1b/one: two"] = np.arange(3)
+        storage["a~1b/%"] = "text" * 1000
+    (file / "group.json").unlink()
+    (file / "a%2Fb" / "group.json").unlink()
+    report = ps.check(file, repair=True)
+    assert sorted(report.saved) == ["a~1b/%", "a~1b/one: two"]
+    assert ps.load(file, "a~1b/one: two").tolist() == [0, 1, 2]
+
+
+def test_a_folder_that_is_no_storage_is_left_alone(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    ps.save([1], folder / "it.jsondir")
+    assert not ps.check(folder, repair=True).ok
+    assert ps.load(folder / "it.jsondir") == [1]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_damaged_redo_file_is_listed_and_the_groups_taken_as_they_are(tmp_path):
+    file = tmp_path / "it.jsondir"
+    with ps.open_storage(file) as storage:
+        storage["one/number"] = 1
+    (file / ".redo.json").write_text("{")
+    with pytest.raises(ps.DamagedFileError, match=r"redo file is damaged.*ps\.check\(directory, repair=True\)"):
+        ps.load(file, "one/number")
+    report = ps.check(file, repair=True)
+    assert (report.lost, report.saved) == ([".redo.json"], ["one/number"])
+    assert ps.load(file, "one/number") == 1
     assert "not repaired" not in str(ps.check(file))
 
 
@@ -238,6 +328,51 @@ def test_a_file_that_another_process_writes_is_not_replaced(tmp_path):
         with pytest.raises(ps.StorageInUseError, match=f"process {other.pid}"):
             ps.compact(file, timeout=0.2)
         other.communicate(b"\n")
+
+
+READER = """if True:
+    import numpy as np, pyiron_storage as ps
+    with ps.open_storage("it.jsondir", "r") as storage:
+        view, handle = storage["object"], storage.array("object/big")
+        mapped, entries = storage.load("object/big", mmap=True), iter(view["texts"])
+        seen = [next(entries)]
+        print(type(mapped).__name__, flush=True)
+        input()
+        seen += entries
+        assert seen == ["x" * 4000 + str(number) for number in range(40)]
+        assert np.array_equal(mapped, np.arange(100_000.0)) and np.array_equal(handle[:], mapped)
+        assert view["changed"] == 5 and np.array_equal(storage.load("object", verify=True)["big"], mapped)
+        assert len(list(storage.walk())) > 40
+    print("fine")
+"""
+
+
+def test_who_reads_a_directory_does_not_notice_that_it_is_compacted(tmp_path):
+    texts = ["x" * 4000 + str(number) for number in range(40)]
+    file = tmp_path / "it.jsondir"
+    with ps.open_storage(file) as storage:
+        storage["object"] = {"big": BIG, "texts": texts, "changed": 0}
+        storage["gone"] = BIG
+        for number in range(5):
+            storage["object/changed"] = number + 1
+        mapped = storage.load("gone", mmap=True)
+        del storage["gone"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(ps.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", READER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    ) as reader:
+        assert reader.stdout.readline() == "memmap\n"
+        before, after = ps.compact(file)
+        out, errors = reader.communicate("\n", timeout=60)
+    assert (out, errors) == ("fine\n", "")
+    assert before - after > BIG.nbytes
+    assert np.array_equal(mapped, BIG)
 
 
 def test_there_must_be_a_file(tmp_path):

@@ -1,5 +1,6 @@
 """Many processes and threads on one storage."""
 
+import collections
 import concurrent.futures
 import multiprocessing
 import os
@@ -170,6 +171,15 @@ def test_what_another_program_changed_is_seen_and_kept():
     with h5py.File("f.h5", "r") as file:
         assert file["plain"][-1] == 1999
     assert ps.load("f.h5", "x") == [1, 2, 3]
+
+
+def test_what_is_signed_can_be_changed_after_another_program_changed_the_file():
+    ps.save([collections.UserDict(a=[1]), [2]], "f.h5")
+    with h5py.File("f.h5", "r+") as file:
+        file["plain"] = 1
+    with ps.open_storage("f.h5") as storage:
+        storage["object/1"].append(3)
+    assert ps.load("f.h5") == [{"a": [1]}, [2, 3]]
 
 
 def test_without_locks():

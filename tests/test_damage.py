@@ -3,6 +3,7 @@
 `damage.py` reads them in a process of its own, with bounds on its memory and its time.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -10,6 +11,8 @@ import resource
 import shutil
 import subprocess
 import sys
+import zlib
+from itertools import chain
 from pathlib import Path
 
 import h5py
@@ -179,6 +182,55 @@ def test_damage_of_a_journal_is_noticed(part, tmp_path):
     places = [*range(200), *range(200, size, 97)]
     damages = [[[journal, "flip", at, 1 << at % 8]] for at in places] + [[[journal, "cut", at]] for at in places]
     assert read_damaged(folder, of_part(damages, part)) == []
+
+
+REDO_KILLED = """
+import os, sys
+import pyiron_storage as ps
+from pyiron_storage.backends import directory_tree
+
+count = int(sys.argv[2])
+
+def replace_some_and_die(path, *arguments, **options):
+    global count
+    if path.name == "group.json":
+        if not count:
+            os._exit(9)
+        count -= 1
+    replace(path, *arguments, **options)
+
+replace, directory_tree.replace_file = directory_tree.replace_file, replace_some_and_die
+with ps.open_storage(sys.argv[1]) as storage, storage.transaction():
+    for path in ("number", "one/number", "two/number"):
+        storage[path] = 2
+"""
+"""A writer that dies when so many groups of a transaction are in place."""
+
+
+def numbers(file):
+    """What a reader finds in three groups of one transaction."""
+    with ps.open_storage(file, "r") as storage:
+        return [storage[path] for path in ("number", "one/number", "two/number")]
+
+
+@every_part
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_damage_of_a_redo_file_is_noticed(count, part, tmp_path):
+    file = tmp_path / "it.jsondir"
+    with ps.open_storage(file) as storage, storage.transaction():
+        for path in ("number", "one/number", "two/number"):
+            storage[path] = 1
+    environment = {**os.environ, "PYTHONPATH": str(Path(ps.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", REDO_KILLED, file, str(count)], env=environment, check=False)
+    assert done.returncode == 9
+    assert numbers(file) == [2, 2, 2]
+    redo = file / REDO_FILE
+    whole = redo.read_bytes()
+    flipped = (whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :] for at in range(len(whole)))
+    for damaged in list(chain(flipped, (whole[:size] for size in range(len(whole)))))[part::PARTS]:
+        redo.write_bytes(damaged)
+        with contextlib.suppress(ps.StorageError):
+            assert numbers(file) in ([1, 1, 1], [2, 2, 2])
 
 
 # -- large arrays -------------------------------------------------------------------------
@@ -353,7 +405,9 @@ def test_a_redo_file_that_leads_elsewhere_means_nothing(tmp_path):
     whole = (file / "group.json").read_bytes()
     (tmp_path / "group.json").write_bytes(whole)
     group = {"directory": [".."], "was": None, "text": "{}"}
-    (file / REDO_FILE).write_text(json.dumps({"pyiron_storage": 1, "kind": "redo", "checksum": 0, "groups": [group]}))
+    checksum = zlib.crc32(json.dumps([group], separators=(",", ":")).encode())
+    content = {"pyiron_storage": 1, "kind": "redo", "checksum": checksum, "groups": [group]}
+    (file / REDO_FILE).write_text(json.dumps(content))
     ps.save(2, file, "a")
     assert (tmp_path / "group.json").read_bytes() == whole
     assert ps.load(file, "a") == 2

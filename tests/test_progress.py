@@ -289,3 +289,20 @@ def test_python_that_ends_saves_without_a_bar():
     code = "import atexit, pyiron_storage as ps\natexit.register(ps.save, [1], 'end.h5', progress=True)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert ps.load("end.h5") == [1]
+
+
+class Saving(Stream):
+    """Saves something whenever it is written to, as a finalizer may do at any time."""
+
+    def write(self, text):
+        ps.save([text], "inner.h5", progress=None)
+        return super().write(text)
+
+
+def test_what_saves_while_a_bar_is_drawn_does_not_wait_for_itself(stderr):
+    stderr(Saving(terminal=True))
+    saving = threading.Thread(target=ps.save, args=([1, 2], "p.h5"), kwargs={"progress": True}, daemon=True)
+    saving.start()
+    saving.join(30)
+    assert not saving.is_alive()
+    assert ps.load("p.h5", progress=False) == [1, 2]

@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
-from pyiron_storage.errors import FormatVersionError
+from pyiron_storage.errors import DamagedFileError, FormatVersionError
 from pyiron_storage.files.replacing import replace_file
 
 FORMAT: Final = 1
@@ -40,29 +40,43 @@ def write_redo(root: Path, contents: Contents, *, durable: bool) -> Path:
 
 
 def read_redo(root: Path) -> Contents:
-    """Return what is committed and perhaps not in place; nothing where no redo file means anything.
+    """Return what is committed and perhaps not in place; nothing where there is no redo file for these groups.
 
     Raises
     ------
     FormatVersionError
         If a later release has written it.
+    DamagedFileError
+        If it is damaged: some of the groups may be in place, and others not.
     """
     try:
         content = orjson.loads((root / REDO_FILE).read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
+    except FileNotFoundError:
         return {}
+    except orjson.JSONDecodeError as error:
+        raise _damage(root, str(error)) from error
     if type(content) is not dict or content.get("kind") != "redo":
-        return {}
+        raise _damage(root, "it is none")
     version = content.get("pyiron_storage")
     if version != FORMAT:
         raise FormatVersionError(
             f"{root / REDO_FILE}: format version {version!r} is not known here; {FORMAT} is. Open the storage with a "
             "later release of pyiron_storage."
         )
-    groups: list[Any] = content.get("groups", [])
-    if _checksum(orjson.dumps(groups)) != content.get("checksum") or not all(_belongs(root, group) for group in groups):
+    groups = content.get("groups")
+    if type(groups) is not list or _checksum(orjson.dumps(groups)) != content.get("checksum"):
+        raise _damage(root, "its checksum is another")
+    if not all(_belongs(root, group) for group in groups):
         return {}
     return {tuple(group["directory"]): group["text"].encode() for group in groups}
+
+
+def _damage(root: Path, what: str) -> DamagedFileError:
+    return DamagedFileError(
+        f"{root / REDO_FILE}: the redo file is damaged: {what}. A process died while it put a commit of several groups "
+        "in place, so that some may be as before it and some as after. ps.check(directory, repair=True) takes all of "
+        "them as they are, and keeps the directory as it was beside that."
+    )
 
 
 def _belongs(root: Path, group: Any) -> bool:

@@ -22,7 +22,7 @@ from pyiron_storage.backends.directory import Directory, refuse_link
 from pyiron_storage.backends.directory_redo import Contents, read_redo, write_redo
 from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE
 from pyiron_storage.backends.opening import OpenFile, signature
-from pyiron_storage.errors import LockTimeoutError, StorageWriteError
+from pyiron_storage.errors import DamagedFileError, LockTimeoutError, StorageWriteError
 from pyiron_storage.files.access_locks import DirectoryLock, alone
 from pyiron_storage.files.interrupts import never_interrupted, uninterrupted
 from pyiron_storage.files.locks import TIMEOUT, wait_until
@@ -88,8 +88,19 @@ class DirectoryTree(OpenFile):
             if above:
                 refuse_link(path)
             text = self._redo.get(path.relative_to(self._root).parts) if self._redo else None
-            self._groups[names] = Directory(path, text=text, salvaging=self._salvaging)
+            self._groups[names] = self._directory(path, text, is_named=above is not None)
         return self._groups[names]
+
+    def _directory(self, path: Path, text: bytes | None, *, is_named: bool) -> Directory:
+        """Read a group; one that another names is there."""
+        if is_named and text is None and not (path / GROUP_FILE).exists():
+            raise DamagedFileError(
+                f"{path / GROUP_FILE} is missing. ps.check(directory, repair=True) keeps what is whole beside it."
+            )
+        return Directory(path, text=text, salvaging=self._salvaging)
+
+    def _read_redo(self) -> Contents:
+        return read_redo(self.real_path)
 
     def make(self, above: Location, name: str) -> None:
         """Make a group, unless it is there."""
@@ -145,7 +156,7 @@ class DirectoryTree(OpenFile):
         state = signature(self._group_file), signature(self._redo_file)
         if state != self._state:
             self._forget_all()
-            self._redo = read_redo(self.real_path) if state[1] else {}
+            self._redo = self._read_redo() if state[1] else {}
             self._state = state
 
     def _forget_all(self) -> None:

@@ -93,6 +93,16 @@ class JSONStorage(GenericStorage):
         if begins_anew(mode):
             self._begin_anew(self._tree.clear)
 
+    @classmethod
+    def _open_damaged(cls, filename: str, **options: Any) -> tuple[GenericStorage, list[str]]:
+        from pyiron_storage.backends.directory_salvage import DamagedTree, may_be_a_storage
+
+        storage = cls.__new__(cls)
+        path = checked_path(filename, "r", is_kind=may_be_a_storage, kind="a directory with a group.json")
+        storage._tree, storage._names = DamagedTree(path, **options), ()
+        storage._start(str(path), shared=storage._tree.shared, read_only=True, compression=None, **options)
+        return storage, storage._tree.lost()
+
     def _inside(self, name: str) -> JSONStorage:
         group = JSONStorage.__new__(JSONStorage)
         group._tree, group._names = self._tree, (*self._names, str(name))

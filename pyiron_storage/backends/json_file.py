@@ -237,7 +237,12 @@ def _content(tree: Tree) -> dict[str, Any]:
 def _node(value: Any) -> Any:
     """The JSON of a value; the text of a record as its lines, to be read by people."""
     if type(value) is str and value.encode().startswith(MAGIC):
-        return {"$": "record", "lines": [orjson.loads(line) if line else None for line in value.split("\n")[:-1]]}
+        try:
+            return {"$": "record", "lines": [orjson.loads(line) if line else None for line in value.split("\n")[:-1]]}
+        except orjson.JSONDecodeError as error:
+            raise DamagedRecordError(
+                f"A line of a record is not JSON: {error}. It comes from a damaged file."
+            ) from error
     return to_json(value)
 
 

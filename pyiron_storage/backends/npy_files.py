@@ -22,6 +22,7 @@ from pyiron_storage.backends.compressed_files import is_compressed, open_file, u
 from pyiron_storage.backends.json_values import dtype_of
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.progress import READ, note
+from pyiron_storage.records.rules.arrays import dtype_node
 
 LONGEST_HEADER: Final = 2**20
 READ_BYTES: Final = 2**22
@@ -56,7 +57,7 @@ class Npy(NamedTuple):
         DamagedRecordError
             If it is not the array that the node describes.
         """
-        shape, fortran, dtype = self._header(stream)
+        shape, fortran, dtype = header_of(stream, self.file)
         grows = self.order == "C" and len(shape) == len(self.shape) and shape[1:] == self.shape[1:]
         if dtype != self.dtype or not (shape == self.shape or grows) or fortran != (self.order == "F"):
             raise DamagedRecordError(
@@ -65,21 +66,10 @@ class Npy(NamedTuple):
             )
         return stream.tell()
 
-    def _header(self, stream: IO[bytes]) -> tuple[Shape, bool, np.dtype[Any]]:
-        """Shape, order and dtype as the file has them; numpy's own functions refuse names of fields in UTF-8."""
-        try:
-            version, _ = np.lib.format.read_magic(stream)
-            (size,) = struct.unpack("<H" if version == 1 else "<I", stream.read(2 if version == 1 else 4))
-            text = stream.read(min(size, LONGEST_HEADER)).decode("latin1" if version < 3 else "utf-8")
-            found = ast.literal_eval(text)
-            return tuple(found["shape"]), bool(found["fortran_order"]), np.lib.format.descr_to_dtype(found["descr"])
-        except (ValueError, SyntaxError, TypeError, KeyError, struct.error, MemoryError, RecursionError) as error:
-            raise DamagedRecordError(f"{self.file}: the file is no array: {error}.") from error
-
     def read(self) -> Array:
         """Return the array, in memory of its own."""
         with open_file(self.file) as stream, unpacking(self.file):
-            self._check_size(self.begin(stream))
+            self.check_size(self.begin(stream))
             lying = filled(
                 self.shape[::-1] if self.order == "F" else self.shape,
                 self.dtype,
@@ -87,7 +77,7 @@ class Npy(NamedTuple):
             )
             return lying.T if self.order == "F" else lying
 
-    def _check_size(self, offset: int) -> None:
+    def check_size(self, offset: int) -> None:
         """Raise where the file cannot hold so many bytes, before memory is asked for."""
         most = self.file.stat().st_size * (MOST_UNPACKED if is_compressed(self.file) else 1)
         if offset + self.nbytes > most:
@@ -147,6 +137,39 @@ class Npy(NamedTuple):
         """Write the length into the header of the file."""
         with self.file.open("r+b") as stream:
             stream.write(self.header(self.shape[0]))
+
+
+def header_of(stream: IO[bytes], file: Path) -> tuple[Shape, bool, np.dtype[Any]]:
+    """Shape, order and dtype as a file has them; numpy's own functions refuse names of fields in UTF-8.
+
+    Raises
+    ------
+    DamagedRecordError
+        If it is no file of an array.
+    """
+    try:
+        version, _ = np.lib.format.read_magic(stream)
+        (size,) = struct.unpack("<H" if version == 1 else "<I", stream.read(2 if version == 1 else 4))
+        text = stream.read(min(size, LONGEST_HEADER)).decode("latin1" if version < 3 else "utf-8")
+        found = ast.literal_eval(text)
+        return tuple(found["shape"]), bool(found["fortran_order"]), np.lib.format.descr_to_dtype(found["descr"])
+    except (ValueError, SyntaxError, TypeError, KeyError, struct.error, MemoryError, RecursionError) as error:
+        raise DamagedRecordError(f"{file}: the file is no array: {error}.") from error
+
+
+def npy_node(file: Path) -> dict[str, Any]:
+    """The node of an array, from its file alone.
+
+    Raises
+    ------
+    DamagedRecordError
+        If it is no file of an array, or ends before the array does.
+    """
+    with open_file(file) as stream, unpacking(file):
+        shape, fortran, dtype = header_of(stream, file)
+        node = {"$": "array", "dtype": dtype_node(dtype), "shape": list(shape), **({"order": "F"} if fortran else {})}
+        Npy.of(file, node).check_size(stream.tell())
+    return node
 
 
 def write_npy(stream: IO[bytes], array: Array) -> None:

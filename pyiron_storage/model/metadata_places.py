@@ -44,7 +44,8 @@ class RecordMetadata:
 
     def read(self) -> dict[str, Any]:
         with self._source.reading():
-            return dict(self._source.place().record.header.get("metadata", {}))
+            record = self._source.place().record
+            return dict(_expect_dict(record.header.get("metadata", {}), record.place))
 
     def write(self, metadata: dict[str, Any]) -> None:
         record = self._source.place().record
@@ -66,17 +67,21 @@ class GroupMetadata:
         with self._group._session.access:
             if not self._group._has_node(METADATA):
                 return {}
+            where = f"{self._group._session.file}: {self._group.path or 'the top level'}"
             try:
-                found: dict[str, Any] = orjson.loads(self._group[_NODE])
+                found = orjson.loads(self._group[_NODE])
             except orjson.JSONDecodeError as error:
-                raise DamagedRecordError(
-                    f"{self._group._session.file}: the metadata of {self._group.path or 'the top level'} is no JSON: "
-                    f"{error}."
-                ) from error
-            return found
+                raise DamagedRecordError(f"{where}: the metadata are no JSON: {error}.") from error
+            return _expect_dict(found, where)
 
     def write(self, metadata: dict[str, Any]) -> None:
         self._group._set(_NODE, orjson.dumps(metadata).decode())
 
     def changing(self) -> AbstractContextManager[None]:
         return self._group._session.transaction()
+
+
+def _expect_dict(found: Any, where: str) -> dict[str, Any]:
+    if type(found) is not dict:
+        raise DamagedRecordError(f"{where}: the metadata are a {type(found).__name__}, and should be a JSON object.")
+    return found

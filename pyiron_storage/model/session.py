@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from pyiron_storage.errors import LockTimeoutError, ReadOnlyError, StorageClosedError, StorageError, TransactionError
 from pyiron_storage.files.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
 from pyiron_storage.files.locks import TIMEOUT, wait_until
+from pyiron_storage.records.damage import meaning
 from pyiron_storage.records.document import Record
 from pyiron_storage.trusting.admission import Admission, admission
 
@@ -258,9 +259,10 @@ class Session:
             raise StorageClosedError(f"{self.file}: the storage was closed. Open it again with open_storage().")
 
     def raise_understood(self, error: BaseException | None) -> None:
-        """Raise what an error means that came out of the library under a back-end; nothing where it means itself."""
+        """Raise what an error means, of the library under a back-end or of a record; nothing where it means itself."""
         if error is not None and not isinstance(error, StorageError):
             meant = self.root._understood(error)
+            meant = meaning(error, self.file) if meant is error else meant
             if meant is not error:
                 raise meant from error
 
@@ -313,13 +315,15 @@ class Session:
                 self._continue_access()
 
     def _end(self) -> None:
-        """End a transaction."""
-        self.shared.depth -= 1
-        if self.shared.depth == 0:
-            try:
-                self._finish()
-            finally:
-                self._continue_access()
+        """End a transaction; what is read to commit the outermost one is still part of it."""
+        if self.shared.depth > 1:
+            self.shared.depth -= 1
+            return
+        try:
+            self._finish()
+        finally:
+            self.shared.depth = 0
+            self._continue_access()
 
     def _finish(self) -> None:
         if self.shared.doomed:
@@ -336,9 +340,13 @@ class Session:
 
     def flush(self) -> None:
         """Write the records that were changed to where they lie."""
-        for record in list(self.records.values()):
-            if record.changed:
-                record.flush()
+        try:
+            for record in list(self.records.values()):
+                if record.changed:
+                    record.flush()
+        except Exception as error:
+            self.raise_understood(error)
+            raise
 
     def rollback(self) -> None:
         """Take back everything since the outermost transaction began."""

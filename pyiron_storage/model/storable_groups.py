@@ -144,7 +144,10 @@ class RestoringGroup(_Readable):
         return self._name
 
     def __getitem__(self, name: str) -> Any:
-        place = parts_of(self._place).find(str(name)).follow()
+        try:
+            place = parts_of(self._place).find(str(name)).follow()
+        except KeyError:
+            raise KeyError(name) from None
         if is_value(place) or rule_of(place).kind == "value":
             return self._decoder.at(place)
         if rule_of(place).kind in AS_GROUPS:

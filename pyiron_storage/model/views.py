@@ -195,7 +195,8 @@ class View(Shown):
             found = self.info()
         except PathNotFoundError:
             return f"<{type(self).__name__} of {self.path!r}, which is gone>"
-        return f"<view of {found.type} with {found.size} parts at {self.path!r}; .to_object() gives the real thing>"
+        parts = "1 part" if found.size == 1 else f"{found.size} parts"
+        return f"<view of {found.type} with {parts} at {self.path!r}; .to_object() gives the real thing>"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in _OWN:

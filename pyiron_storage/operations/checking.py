@@ -255,6 +255,8 @@ class _Check:
         self, storage: GenericStorage, name: Name, inner: GenericStorage, target: GenericStorage | None
     ) -> None:
         self._report.objects += 1
+        for lost in inner._lost():
+            self._note_lost(join((*inner._location, lost)), "is not as it was written")
         found = RecordCheck(inner, self._report.filename)
         for message in found.unverified:
             self._report.note(inner.path, "unverified", message)

@@ -43,7 +43,7 @@ def compact(
 
     All is copied as it is, compression and checksums included, into a new file, which then takes
     the name as one step; nothing is imported or run. Of a directory the files go that
-    nothing names.
+    nothing names; other processes may read it meanwhile, if they do so with locks.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def inspect(filename: str | os.PathLike[str], *, backend: str | Backend | None =
     >>> ps.inspect("plain.h5")
     []
     """
-    with backends.find(backend, filename).open(filename, "r") as storage:
+    with backends.find(backend, filename).open(filename, "r") as storage, storage._session.access:
         if storage._reading_makes_objects:
             raise UnsupportedOperationError(
                 f"{filename}: a pickle is a program, which keeps code in ways that only running it shows. "

@@ -17,7 +17,7 @@ from pyiron_storage.records.contents import NATIVE_BYTES
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.navigate import rule_of, type_name
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.rules.arrays import plain_elements, read_dtype
+from pyiron_storage.records.rules.arrays import plain_elements, read_dtype, shape_of
 
 
 class RecordArray(NativeArray):
@@ -45,7 +45,7 @@ class RecordArray(NativeArray):
                 f"storage[{path!r}] shows what is there."
             )
         self.dtype = read_dtype(self._node["dtype"], place.record.place)
-        self.shape = tuple(self._node["shape"])
+        self.shape = shape_of(self._node, self._record)
         self._turned = self._node.get("order") == "F"
         self._element = plain_elements(np.empty(1, self.dtype)) if self.dtype.itemsize else np.empty((1, 0), np.uint8)
         self._stored = self._lying(path)

@@ -224,6 +224,8 @@ class Contents:
 
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """A native array of the record, owned by the caller."""
+        if type(name) is not str:
+            raise DamagedRecordError(f"{self.place}: {name!r} is no name of an array.")
         if name in self.new_arrays:
             return self.new_arrays[name].copy()
         if self.store is None:

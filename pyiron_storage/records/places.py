@@ -11,6 +11,9 @@ from pyiron_storage.paths import OtherKey
 from pyiron_storage.records.document import ROOT, Node, Record, dump
 from pyiron_storage.records.structure import is_container, is_reference, is_row
 
+DEEPEST_PLACE: Final = 2048
+"""Lines never nest so deeply: no parser would read them."""
+
 
 class Place:
     """Where a node stands: a container of the document and the key in it."""
@@ -29,6 +32,8 @@ class Place:
     def at_line(cls, record: Record, line: int, depth: int = 0) -> Place:
         """The place of the node that a line consists of."""
         record.node(line)
+        if depth > DEEPEST_PLACE:  # a list goes on on a line that it stands on itself
+            raise record.in_itself(line)
         return cls(record, line, record.nodes, line, depth)
 
     @classmethod

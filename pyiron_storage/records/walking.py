@@ -54,6 +54,7 @@ class RecordWalk:
         self.waiting: list[tuple[Outline, Any, str]] = [(Nodes(start.container, start.line), start.key, path)]
         self._first: dict[Identity, tuple[str, NodeInfo]] = {}
         self._instances: dict[tuple[int, int], NodeInfo] = {}
+        self._gone_on: set[int] = set()
         self._tables: dict[int, tuple[Outline, int]] = {}
         if start.container is self.record.nodes and not is_reference(start.node):
             self._first[start.line, -1] = path, info(start)
@@ -83,6 +84,12 @@ class RecordWalk:
         number = len(self.infos)
         outline.enter(key, path, self)
         self._first[identity] = path, self.infos[number]
+
+    def go_on(self, lines: set[int]) -> None:
+        """Note that something goes on on other lines, which nothing else may."""
+        if not lines.isdisjoint(self._gone_on):
+            raise self.record.in_itself(min(lines & self._gone_on))
+        self._gone_on |= lines
 
     def outline(self, column: Node, count: int) -> Outline:
         """The outline of a column that must have so many entries."""
@@ -192,9 +199,11 @@ class Nodes:
         place = self._place(key, walk)
         walk.add(path, info(place))
         if not is_value(place):
+            places = list(parts_of(place).places())
+            kept = walk.record.nodes
+            walk.go_on({inner.line for _, inner in places if inner.container is kept.get(inner.line)})
             inside = [
-                (Nodes(inner.container, inner.line), inner.key, f"{path}/{escape(name)}")
-                for name, inner in parts_of(place).places()
+                (Nodes(inner.container, inner.line), inner.key, f"{path}/{escape(name)}") for name, inner in places
             ]
             walk.waiting.extend(reversed(inside))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind
@@ -17,6 +17,9 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import DEEPEST, LEAST, Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.rules.values import all_plain
+
+LONGEST_COLUMN: Final = 2**36
+"""No list of Python has more entries; what is said to have more would only take memory."""
 
 
 def encode_column(values: list[Any], held: int, encoder: Encoder, prepared: Prepared | None = None) -> Node:
@@ -106,7 +109,7 @@ def decode_column(node: Node, decoder: Decoder) -> list[Any]:
 def column_kind(node: Node, record: Record) -> ColumnKind:
     """Return the kind of a column in the record."""
     kind = COLUMN_KINDS.by_name.get(node.get("of")) if type(node.get("of")) is str else None
-    if kind is None or type(node.get("count")) is not int:
+    if kind is None or type(node.get("count")) is not int or not 0 <= node["count"] <= LONGEST_COLUMN:
         raise DamagedRecordError(f"{record.place}: {str(node)[:80]} is no column that this release knows.")
     return kind
 

@@ -92,7 +92,10 @@ class ColumnParts(ArrayParts):
 
     def __len__(self) -> int:
         node = self.column.node
-        return int(node["count"]) if is_column(node) else len(ArrayParts(self.column))
+        if not is_column(node):
+            return len(ArrayParts(self.column))
+        column_kind(node, self.column.record)  # refuses a count that is none
+        return int(node["count"])
 
     def at(self, index: int) -> Place:
         if not is_column(self.column.node):

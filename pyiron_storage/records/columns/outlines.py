@@ -47,6 +47,9 @@ class Walk(Protocol):
     def outline(self, column: Node, count: int) -> Outline:
         """The outline of a column that must have so many entries."""
 
+    def go_on(self, lines: set[int]) -> None:
+        """Note that something goes on on other lines, which nothing else may."""
+
     def table(self, line: int) -> tuple[Outline, int]:
         """The outline of the rows of a table, and how many there are."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.contents import NATIVE_BYTES
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node
+from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.parts import ArrayParts, Parts
 from pyiron_storage.records.places import Place
@@ -26,6 +26,8 @@ from pyiron_storage.records.rules.containers import fill_items
 from pyiron_storage.records.rules.objects import ObjectRule
 
 Array = np.ndarray[Any, Any]
+MOST_AXES: Final = 64
+"""No array of numpy has more; before version 2 it was 32."""
 _SIMPLE: Final = frozenset("biufcmMSUV")
 
 
@@ -80,6 +82,14 @@ def read_dtype(node: Node, where: str) -> np.dtype[Any]:
     if dtype.hasobject:
         raise DamagedRecordError(f"{where}: the dtype {node!r} holds objects, which bytes cannot.")
     return dtype
+
+
+def shape_of(node: dict[str, Node], record: Record) -> tuple[int, ...]:
+    """The shape of an array, from its node."""
+    shape = node.get("shape")
+    if type(shape) is not list or not all(type(n) is int and n >= 0 for n in shape) or len(shape) > MOST_AXES:
+        raise DamagedRecordError(f"{record.place}: {shape!r} is no shape of an array.")
+    return tuple(shape)
 
 
 def put_bytes(node: dict[str, Node], array: Array, encoder: Encoder) -> None:
@@ -155,7 +165,7 @@ class ArrayRule(Rule):
         return ArrayParts(place.inner("items"), fixed=True) if "items" in place.node else Parts()
 
     def shell(self, node: Node, decoder: Decoder) -> Array:
-        shape = self._shape(node, decoder)
+        shape = shape_of(node, decoder.record)
         fortran = node.get("order") == "F"
         if node["dtype"] == "|O":
             if math.prod(shape) != self.count(node, decoder):
@@ -169,12 +179,6 @@ class ArrayRule(Rule):
     def count(self, node: Node, decoder: Decoder) -> int:
         """How many objects an array of objects has."""
         return len(decoder.array(node["items"]))
-
-    def _shape(self, node: Node, decoder: Decoder) -> tuple[int, ...]:
-        shape = node.get("shape")
-        if type(shape) is not list or not all(type(n) is int and n >= 0 for n in shape) or len(shape) > 32:
-            raise DamagedRecordError(f"{decoder.record.place}: {shape!r} is no shape of an array.")
-        return tuple(shape)
 
     def fill(self, shell: Array, node: Node, decoder: Decoder) -> None:
         if node["dtype"] == "|O":

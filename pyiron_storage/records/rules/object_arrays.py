@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from pyiron_storage.errors import DamagedRecordError
-from pyiron_storage.records.columns.column import decode_column, encode_column, prepare_column
+from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, prepare_column
 from pyiron_storage.records.columns.entries import ColumnParts, cell_place
 from pyiron_storage.records.columns.kind import HELD_BY_LIST
 from pyiron_storage.records.decoder import Decoder
@@ -43,7 +43,10 @@ class LongArrayRule(ArrayRule):
         return ObjectParts(place) if "columns" in place.node else super().parts(place)
 
     def count(self, node: Node, decoder: Decoder) -> int:
-        return node["columns"][0]["count"] if "columns" in node else super().count(node, decoder)
+        if "columns" not in node:
+            return super().count(node, decoder)
+        column_kind(node["columns"][0], decoder.record)  # refuses a count that is none
+        return int(node["columns"][0]["count"])
 
     def fill(self, shell: Array, node: Node, decoder: Decoder) -> None:
         if "columns" not in node:

@@ -10,6 +10,7 @@ documentation and of PEP 307 and PEP 574.
 from __future__ import annotations
 
 import copyreg
+import operator
 import sys
 import types
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from pyiron_storage.provenance.origins import origin_of
 from pyiron_storage.provenance.sources import source_digest
 from pyiron_storage.records.attribute_parts import AttributeParts
 from pyiron_storage.records.code import PROTOCOL, by_value
+from pyiron_storage.records.damage import call, calls_what_is_named, new
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -71,7 +73,7 @@ class ObjectRule(Rule):
         cls = decoder.type(node.get("type"))
         if not isinstance(cls, type):
             raise CannotImportError(f"{decoder.record.place}: {cls!r} is no class, but an object of it is stored.")
-        return cls.__new__(cls)  # type: ignore[call-overload]
+        return new(cls)
 
     def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
         state = decoder.decode(node.get("state"))
@@ -97,17 +99,17 @@ class CallRule(Rule):
 
     def shell(self, node: Node, decoder: Decoder) -> Any:
         function = called(node["function"], decoder) if "function" in node else decoder.type(node.get("type"))
-        return function(*map(decoder.decode, decoder.array(node["args"])))
+        return call(function, *map(decoder.decode, decoder.array(node["args"])))
 
     def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
         if "items" in node:
             _extend(shell, [decoder.decode(item) for item in decoder.array(node["items"])])
         for key, value in decoder.array(node.get("pairs", [])):
-            shell[decoder.decode(key)] = decoder.decode(value)
+            call(operator.setitem, shell, decoder.decode(key), decoder.decode(value))
         if "state" in node:
             state = decoder.decode(node["state"])
             if "setter" in node:
-                called(node["setter"], decoder)(shell, state)
+                call(called(node["setter"], decoder), shell, state)
             else:
                 set_state(shell, state)
 
@@ -120,11 +122,9 @@ class NewRule(CallRule):
     def shell(self, node: Node, decoder: Decoder) -> Any:
         cls = called(node["function"], decoder) if "function" in node else decoder.type(node.get("type"))
         if not isinstance(cls, type):  # what is not has a ``__new__`` of the file's making
-            raise DamagedRecordError(
-                f"{decoder.record.place}: {type(cls).__qualname__} is no class to make objects of."
-            )
+            raise DamagedRecordError(f"{decoder.record.place}: {type(cls).__qualname__} is no class of objects.")
         arguments, kwargs = map(decoder.decode, decoder.array(node["args"])), decoder.decode(node.get("kwargs", {}))
-        return cls.__new__(cls, *arguments, **dict(_pairs_of(kwargs, cls)))
+        return call(cls.__new__, cls, *arguments, **dict(_pairs_of(kwargs, cls)))
 
 
 # -- taking apart ------------------------------------------------------------
@@ -331,17 +331,23 @@ def set_state(obj: Any, state: Any) -> None:
     """
     setstate = _method_of(obj, "__setstate__")
     if setstate is not None:
-        setstate(state)
+        call(setstate, state)
         return
     slots = None
     if type(state) is tuple and len(state) == 2:
         state, slots = state
+    _set_attributes(obj, state, slots)
+
+
+@calls_what_is_named
+def _set_attributes(obj: Any, state: dict[Any, Any] | None, slots: dict[Any, Any] | None) -> None:
     if state:
         attributes = obj.__dict__
         for key, value in _pairs_of(state, type(obj)):
             attributes[sys.intern(key) if type(key) is str else key] = value
-    for key, value in _pairs_of(slots or {}, type(obj)):
-        setattr(obj, key, value)
+    if slots:
+        for key, value in _pairs_of(slots, type(obj)):
+            setattr(obj, key, value)
 
 
 def _pairs_of(state: Any, cls: type) -> Iterable[tuple[Any, Any]]:
@@ -353,6 +359,7 @@ def _pairs_of(state: Any, cls: type) -> Iterable[tuple[Any, Any]]:
     return dict.items(state)
 
 
+@calls_what_is_named
 def _extend(obj: Any, items: list[Any]) -> None:
     extend = _method_of(obj, "extend")
     if extend is not None:

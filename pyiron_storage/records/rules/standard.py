@@ -16,6 +16,7 @@ import uuid
 from typing import Any, ClassVar
 
 from pyiron_storage.records.attribute_parts import FieldParts
+from pyiron_storage.records.damage import call
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node
@@ -182,7 +183,7 @@ class EnumRule(Rule):
         return [node["value"]]
 
     def shell(self, node: Node, decoder: Decoder) -> Any:
-        return decoder.type(node["type"])(decoder.decode(node["value"]))
+        return call(decoder.type(node["type"]), decoder.decode(node["value"]))
 
 
 class PairsRule(Rule):
@@ -257,7 +258,7 @@ class NamedtupleRule(Rule):
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         cls = decoder.type(node["type"])
-        return cls.__new__(cls, *map(decoder.decode, decoder.array(node["items"])))
+        return call(cls.__new__, cls, *map(decoder.decode, decoder.array(node["items"])))
 
 
 def _is_namedtuple(cls: type) -> bool:

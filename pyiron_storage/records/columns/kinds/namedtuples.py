@@ -10,6 +10,7 @@ from pyiron_storage.records.columns.column import encode_columns, entry, expande
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.rows import decode_rows
 from pyiron_storage.records.columns.outlines import Outline, Walk, fields
+from pyiron_storage.records.damage import call
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
@@ -41,7 +42,7 @@ class NamedtupleColumn(ColumnKind):
         cls, rows = decoder.type(node["type"]), decode_rows(node, decoder)
         if _is_generated(cls) and len(cls._fields) == len(node["fields"]):
             return list(map(_TUPLE.__new__, repeat(cls, node["count"]), rows))  # what the generated function does
-        return [cls.__new__(cls, *row) for row in rows]
+        return [call(cls.__new__, cls, *row) for row in rows]
 
     def expand(self, node: Node, record: Record) -> list[Node]:
         columns = [expanded(column, record) for column in node["columns"]]

@@ -21,6 +21,7 @@ from pyiron_storage.records.code import PROTOCOL
 from pyiron_storage.records.columns.column import decode_column, encode_column, entry, expanded, within
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, HELD_BY_LIST, ColumnKind, count_holders, exhaust
 from pyiron_storage.records.columns.kinds.rows import decode_rows
+from pyiron_storage.records.damage import calls_what_is_named
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
@@ -56,6 +57,7 @@ class CallColumn(ColumnKind):
             self._give_states(made, node["states"], decoder)
         return made
 
+    @calls_what_is_named
     def _made(self, function: Any, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
         return [function(*row) for row in rows]
 
@@ -81,6 +83,7 @@ class NewColumn(CallColumn):
 
     name = "new"
 
+    @calls_what_is_named
     def _made(self, function: Any, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
         return [function.__new__(function, *row) for row in rows]
 

@@ -13,6 +13,7 @@ from pyiron_storage.records.columns.column import Prepared, column_kind, decode_
 from pyiron_storage.records.columns.entries import put_cell
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_holders, exhaust
 from pyiron_storage.records.columns.outlines import Outline, Walk, fields
+from pyiron_storage.records.damage import call
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import LEAST, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
@@ -123,7 +124,8 @@ class InstanceColumn(DictColumn):
 
     def shells(self, node: Node, decoder: Decoder) -> list[Any]:
         cls = decoder.type(node["type"])
-        return list(map(cls.__new__, repeat(cls, node["count"])))
+        rows: list[Any] = call(_empty, cls, node["count"])
+        return rows
 
     def fill(self, rows: list[Any], node: Node, decoder: Decoder) -> None:
         for key, values in decode_columns(node, decoder):
@@ -144,6 +146,10 @@ class InstanceColumn(DictColumn):
     def put(self, column: Place, index: int, new: Node) -> bool:
         is_like = type(new) is dict and new.keys() == {"$", "type", "state"} and new["type"] == column.node["type"]
         return is_like and super().put(column, index, new["state"])
+
+
+def _empty(cls: Any, count: int) -> list[Any]:
+    return list(map(cls.__new__, repeat(cls, count)))
 
 
 @functools.cache
