@@ -1,6 +1,7 @@
 """What a file names is run only where it is signed by a known key, or where the user admits it."""
 
 import ast
+import builtins
 import collections
 import json
 import os
@@ -8,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -316,12 +318,17 @@ class Thermostat:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_method_needs_no_more_than_its_class(file, another):
+def test_a_method_needs_its_class_and_its_name(file, another):
     ps.save([Thermostat(300.0), [Thermostat(20.0).reading] * 2], file)
     another()
-    with pytest.raises(ps.UntrustedError, match=r"trust=\['test_trust.Thermostat'\]"):
+    names = ["test_trust.Thermostat", "test_trust.Thermostat.reading"]
+    assert [want.name for want in ps.trust(file, sign=False)] == names
+    with pytest.raises(ps.UntrustedError, match=re.escape(f"trust={names}")):
         ps.load(file)
-    thermostat, (one, same) = ps.load(file, trust=["test_trust.Thermostat"])
+    for one in ["test_trust"], names[:1], names[1:]:
+        with pytest.raises(ps.UntrustedError):
+            ps.load(file, trust=one)
+    thermostat, (one, same) = ps.load(file, trust=names)
     assert thermostat.read() == 300.0
     assert thermostat.read.__self__ is thermostat
     assert one is same
@@ -342,14 +349,85 @@ METHOD = {"$": "method", "type": 0, "name": "clear", "value": call(0)}
 )
 def test_who_admits_a_class_lets_nobody_call_its_methods(root, tmp_path):
     forge("f.h5", [{"name": "collections:UserDict"}], {"x": root}, METHOD)
-    with pytest.raises(ps.UntrustedError, match=r"builtins\.getattr"):
+    with pytest.raises(ps.UntrustedError, match=r"collections\.UserDict\.clear"):
         ps.load("f.h5", trust=["collections.UserDict"])
+    with pytest.raises(ps.UntrustedError, match=r"builtins\.getattr"):
+        ps.load("f.h5", trust=["collections.UserDict", "collections.UserDict.clear"])
 
 
-@pytest.mark.parametrize("name", ["__class__", "__reduce__", "data", "nothing", 5, None])
+class Callback:
+    """Has methods that a file should not be able to call, and one that calls it."""
+
+    def run(self, *args, **kwargs):
+        Path("mark").touch()
+
+    def __call__(self, *args):
+        Path("mark").touch()
+
+
+def holding(**attributes):
+    return {"$": "object", "type": 0, "state": attributes}
+
+
+RUN = {"$": "method", "type": 0, "name": "run", "value": holding()}
+BY_THEIR_NAMES = ["test_trust.Callback", "test_trust.Callback.run"]
+ITSELF = {"name": "pyiron_storage.backends.neighbours.h5io_files:without_state"}
+CALLING = {
+    "as a function": [{"$": "call", "function": holding(), "args": ["a"]}],
+    "as a function elsewhere": [{"$": "call", "function": {"$": 3}, "args": ["a"]}, holding()],
+    "as a setter": [call(1, 1, state="a", setter=holding())],
+    "__new__": [{"$": "new", "function": holding(__new__=RUN), "args": ["a"]}],
+    "__setstate__": [call(1, {"$": 3}, state="a"), holding(__setstate__=RUN)],
+    "extend": [call(1, {"$": 3}, items=["a"]), holding(extend=RUN)],
+    "append": [call(1, {"$": 3}, items=["a"]), holding(append=RUN)],
+    "items of a state": [{"$": "object", "type": 0, "state": holding(items=RUN)}],
+    "items of slots": [{"$": "object", "type": 0, "state": None, "slots": holding(items=RUN)}],
+    "keys of arguments": [{"$": "new", "type": 0, "args": [], "kwargs": holding(keys=RUN)}],
+}
+
+
+@pytest.mark.parametrize("route", CALLING)
+def test_what_objects_have_as_attributes_is_not_called(route, tmp_path):
+    root, *more = CALLING[route]
+    forge("f.h5", [{"name": "test_trust:Callback"}, ITSELF], {"x": root}, *more)
+    for names in BY_THEIR_NAMES[:1], BY_THEIR_NAMES:
+        with pytest.raises((ps.UntrustedError, ps.DamagedRecordError)):
+            ps.load("f.h5", trust=names)
+        assert not Path("mark").exists()
+
+
+LOOKED_FOR = {
+    "an array of texts": {"$": "strings", "nodes": {"values": holding(__array__=RUN)}},
+    "an index": {"$": "index", "nodes": {"values": holding(ndim=1, dtype="O", __array__=RUN)}},
+    "intervals": {"$": "intervals", "nodes": {"left": holding(__array__=RUN), "right": 1, "closed": "right"}},
+    "a sparse array": {
+        "$": "sparse",
+        "nodes": {
+            "class": "dok_array",
+            "shape": [1],
+            "data": holding(dtype=1),
+            "coords": [holding(tolist=RUN)],
+            "plain": 1,
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("what", LOOKED_FOR)
+def test_what_libraries_look_for_on_objects_is_no_method_that_nobody_admits(what, tmp_path):
+    forge("f.h5", [{"name": "test_trust:Callback"}], {"x": LOOKED_FOR[what]})
+    with pytest.raises(ps.UntrustedError, match=r"test_trust\.Callback\.run") as refused:
+        ps.load("f.h5", trust=["test_trust.Callback"])
+    assert [want.name for want in refused.value.wants] == ["test_trust.Callback.run"]
+    assert not Path("mark").exists()
+
+
+@pytest.mark.parametrize("name", ["__class__", "__reduce__", "data", "nothing", "register", 5, None])
 def test_a_method_is_a_function_of_the_class(name, tmp_path):
     forge("f.h5", [{"name": "collections:UserDict"}], {"x": METHOD | {"name": name}})
     with pytest.raises(ps.DamagedRecordError, match="method"):
+        ps.load("f.h5", trust="all")
+    with pytest.raises(ps.UntrustedError):
         ps.load("f.h5", trust=["collections.UserDict"])
 
 
@@ -373,6 +451,38 @@ def test_looking_for_a_class_imports_no_module_that_is_not_admitted(tmp_path, mo
         ps.load("f.h5", trust=["admitted_package"])
     assert not Path("other_module ran").exists()
     assert type(ps.load("f.h5", "1", trust=["admitted_package"])).__name__ == "Thing"
+
+
+FAILS = """
+import builtins, os
+def fail(error):
+    builtins.looks_left -= 1
+    if builtins.looks_left >= 0:
+        raise error("not now")
+"""
+FAILING = {
+    "a module": (f"{FAILS}fail(ImportError)", "os.system"),
+    "a name": (f"{FAILS}def __getattr__(name):\n    fail(AttributeError)\n    return os", "late.system"),
+}
+
+
+@pytest.mark.parametrize("file", ["f.h5", "f.pkl"])
+@pytest.mark.parametrize("what", FAILING)
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_what_fails_when_it_is_looked_at_is_not_taken_unseen(times, what, file, tmp_path, monkeypatch):
+    source, name = FAILING[what]
+    module = f"fails_{times}_{what[2:]}_{file[2:]}"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(builtins, "looks_left", times, raising=False)
+    Path(f"{module}.py").write_text(source)
+    if file == "f.h5":
+        forge(file, [{"name": f"{module}:{name}"}], {"x": call(0, TOUCH)})
+    else:
+        texts = [f"\x8c{chr(len(text))}{text}" for text in (module, name, TOUCH)]
+        Path(file).write_bytes("\x80\x04{}{}\x93{}\x85R.".format(*texts).encode("latin1"))
+    with pytest.raises((ps.CannotImportError, ps.UntrustedError)):
+        ps.load(file, trust=[module])
+    assert not Path("mark").exists()
 
 
 # -- what is signed --------------------------------------------------------------------------
@@ -754,6 +864,47 @@ assert ps.load("data.h5") == [1]
 
 
 # -- ps.trust -----------------------------------------------------------------------------------
+
+
+def test_a_key_of_a_home_that_is_nobodys(monkeypatch):
+    ps.save(collections.UserDict(), "f.h5")
+    monkeypatch.setenv("PYIRON_STORAGE_KEY", "~a-user-that-is-not-there/key")
+    for use in lambda: ps.load("f.h5"), lambda: ps.save(collections.UserDict(), "f.h5"):
+        with pytest.raises(ps.StorageError, match="PYIRON_STORAGE_KEY"):
+            use()
+
+
+IN_A_CLOSED_FOLDER = """
+import os, sys
+import pyiron_storage as ps
+folder, file = sys.argv[1:]
+ps.load(file, trust="all")  # imports what else is needed
+os.makedirs(f"{folder}/pyiron_storage")
+os.chmod(f"{folder}/pyiron_storage", 0)
+if os.getuid() == 0:  # whom nothing is forbidden
+    os.setuid(65534)
+os.environ["XDG_CONFIG_HOME"] = folder
+try:
+    ps.load(file)
+except ps.UntrustedError:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+def test_a_folder_of_keys_that_may_not_be_searched_has_none(another):
+    with tempfile.TemporaryDirectory() as folder:  # which others may be let into
+        Path(folder).chmod(0o755)
+        file = Path(folder, "f.h5")
+        ps.save(collections.UserDict(), file)
+        done = subprocess.run(
+            [sys.executable, "-c", IN_A_CLOSED_FOLDER, f"{folder}/closed", file],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        Path(folder, "closed", "pyiron_storage").chmod(0o700)
+    assert done.stdout == "refused\n", done.stderr
 
 
 @pytest.mark.parametrize("file", [*FILES, "f.pkl"])

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.wants import Want, untrusted
-from pyiron_storage.trusting.admission import Admission, dotted, import_name
+from pyiron_storage.trusting.admission import Admission, dotted
 from pyiron_storage.trusting.keys import known_key, signing_key
 from pyiron_storage.trusting.signature import digest, fields_of, is_by, signed
 
@@ -69,7 +69,7 @@ class _Unpickler(pickle.Unpickler):
             is_default = self._admission.signed
             why = "the pickle is not signed by a key that is known here." if is_default else "trust= does not admit it."
             raise untrusted(refused, self._file, why, self._admission.names)
-        return import_name(full)
+        return self._admission.imported(full)
 
     def _admits(self, name: str) -> bool:
         try:

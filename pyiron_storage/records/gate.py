@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from itertools import islice
-from types import MappingProxyType, MethodType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, UntrustedError
@@ -17,12 +17,12 @@ from pyiron_storage.paths import split
 from pyiron_storage.provenance.distributions import package_of
 from pyiron_storage.provenance.renames import renamed
 from pyiron_storage.records.document import Record
-from pyiron_storage.records.names import import_type, is_admitted
+from pyiron_storage.records.names import import_type, is_admitted, name_in
 from pyiron_storage.records.navigate import is_value
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.signing import SignatureBroken
 from pyiron_storage.records.wants import Want, untrusted, wants
-from pyiron_storage.trusting.admission import HARMLESS_VALUES, Admission, dotted
+from pyiron_storage.trusting.admission import EVERYTHING, HARMLESS_VALUES, Admission, dotted, is_harmless
 
 NO_RENAMES: Final[Mapping[str, str]] = MappingProxyType({})
 ANY_ATTRIBUTE: Final = "builtins:getattr"
@@ -70,7 +70,7 @@ class Gate:
         self._checked = True
         if self.is_open:
             record.signing.relied_on |= not self._admission.everything
-        elif (record.grows or not all(map(self._admits, record.header["types"]))) and not self._are_admitted(place):
+        elif (record.grows or not all(map(is_harmless, record.header["types"]))) and not self._are_admitted(place):
             raise self._refusal()
 
     def _admits(self, entry: Any, *, called: bool = True) -> bool:
@@ -81,15 +81,24 @@ class Gate:
         return renamed(entry, self._renames)
 
     def _are_admitted(self, place: Place) -> bool:
-        found = {(number, want.is_called) for want, number in wants(place)}
-        return all(self._admits(self._record.type_entry(number), called=called) for number, called in found)
+        found = {(number, want.is_called, want.method) for want, number in wants(place)}
+        return all(self._admits_it(number, called=called, method=method) for number, called, method in found)
+
+    def _admits_it(self, number: int, *, called: bool, method: str) -> bool:
+        entry = self._record.type_entry(number)
+        return self._admits_method(entry, method) if method else self._admits(entry, called=called)
+
+    def _admits_method(self, entry: dict[str, Any], method: str) -> bool:
+        """Whether a method is admitted: by its full name, as functions are, for it is one."""
+        name = dotted(name_in(self._record, self.current(entry)))
+        return self._admission.everything or f"{name}.{method}" in self._admission.names
 
     def _refusal(self) -> UntrustedError:
         path = split(self._record.path)
         found = [
             want
             for want, number in wants(Place.root(self._record), path)
-            if not self._admits(self._record.type_entry(number), called=want.is_called)
+            if not self._admits_it(number, called=want.is_called, method=want.method)
         ]
         why = "it is not signed by a key that is known here." if self._admission.signed else "trust= does not admit it."
         return untrusted(found, self._record.place, why, self._admission.names)
@@ -108,9 +117,20 @@ class Gate:
             raise self._refusal()
         current = self.current(entry)
         try:
-            return import_type(self._record, current)
+            return import_type(self._record, current, EVERYTHING if self.is_open else self._admission)
         except CannotImportError as error:
             raise self._missing(entry, current, error) from error.__cause__
+
+    def check_method(self, number: Any, method: str) -> None:
+        """Refuse a method of a type in the header that is not admitted: whatever looks it up on the object may call it.
+
+        Raises
+        ------
+        UntrustedError
+            If it is not admitted.
+        """
+        if not self.is_open and not self._admits_method(self._record.type_entry(number), method):
+            raise self._refusal()
 
     def _missing(self, entry: dict[str, Any], current: dict[str, Any], error: CannotImportError) -> CannotImportError:
         """The error for what cannot be imported, with where it is wanted, and the ways on."""
@@ -128,8 +148,11 @@ class Gate:
             f"{error} {', '.join(paths)} needs it.{saved} {ways[0].upper()}{ways[1:]}", name=error.name
         )
 
-    def check_called(self, found: Any) -> None:
-        """Refuse to call a class that is harmless as a value alone, or a method: who admits a class calls none of it.
+    def check_called(self, found: Any, *, is_named: bool) -> None:
+        """Refuse to call a class that is harmless as a value alone, a method, or an object.
+
+        Who admits a class admits that objects of it are made, not that they are called. What is
+        imported under its own name, `is_named`, is admitted by that.
 
         Raises
         ------
@@ -142,9 +165,10 @@ class Gate:
             name = f"{found.__module__}:{found.__qualname__}"
             if name in HARMLESS_VALUES and not self._admission.admits(name):
                 raise self._refusal()
-        elif isinstance(found, MethodType) and not self._admission.admits(ANY_ATTRIBUTE):
+        elif not is_named and not isinstance(found, FunctionType) and not self._admission.admits(ANY_ATTRIBUTE):
+            what = getattr(found, "__qualname__", None) if isinstance(found, MethodType) else None
             want = Want(self._record.path, dotted(ANY_ATTRIBUTE))
-            why = f"it calls {found.__qualname__}, a method, which trust= does not admit."
+            why = f"it calls {what or f'an object of {type(found).__qualname__}'}, which trust= does not admit."
             raise untrusted([want], self._record.place, why, self._admission.names)
 
     def __enter__(self) -> None:

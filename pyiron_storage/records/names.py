@@ -78,8 +78,8 @@ def name_in(record: Record, entry: dict[str, Any]) -> str:
     return name
 
 
-def import_type(record: Record, entry: dict[str, Any]) -> Any:
-    """Return the class, function or module of an entry of the header.
+def import_type(record: Record, entry: dict[str, Any], admission: Admission) -> Any:
+    """Return the class, function or module of an entry of the header, which is admitted.
 
     One that is kept by value gives way to one of the same name in the running
     ``__main__``.
@@ -89,7 +89,7 @@ def import_type(record: Record, entry: dict[str, Any]) -> Any:
         found = from_main(name)
         return from_value(record, entry) if found is None else found
     try:
-        return import_name(name)
+        return admission.imported(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise CannotImportError(
             f"{record.place}: the record needs {name!r}, which cannot be imported: {error}.", name=name

@@ -40,6 +40,8 @@ class Want:
         Whether it is kept by value: only what is signed, or ``trust="all"``, lets such code run.
     is_called : bool
         Whether it is called or made an instance of; otherwise it is a value itself.
+    method : str
+        What of the class it is, where it is a method of it; the name ends with that.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Want:
     name: str
     is_code: bool = False
     is_called: bool = True
+    method: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.name}{' (code kept by value)' if self.is_code else ''}"
@@ -80,10 +83,15 @@ def wants(place: Place, path: Iterable[str] = ()) -> Iterator[tuple[Want, int]]:
         raise DamagedRecordError(f"{place.record.place}: the record is damaged: {error!r}.") from error
 
 
+def method_of(want: Want, name: Any) -> Want:
+    """What is wanted where a method of a class is."""
+    return Want(want.path, f"{want.name}.{name}", want.is_code, method=str(name))
+
+
 def needs_trust(want: Want, entry: dict[str, Any]) -> bool:
     """Whether what is wanted could run, as it is wanted."""
     name = entry.get("name")
-    return want.is_code or name not in (HARMLESS_CALLS if want.is_called else HARMLESS)
+    return want.is_code or want.method != "" or name not in (HARMLESS_CALLS if want.is_called else HARMLESS)
 
 
 def names_nothing(record: Record) -> bool:
@@ -151,7 +159,10 @@ class _Walk:
         if type(node.get("type")) is int:
             entry = self._record.type_entry(node["type"])
             is_called = met == CALLED or node["$"] != "import"
-            yield Want(join(path), dotted(str(entry.get("name"))), "code" in entry, is_called), node["type"]
+            want = Want(join(path), dotted(str(entry.get("name"))), "code" in entry, is_called)
+            yield want, node["type"]
+            if node["$"] == "method":
+                yield method_of(want, node.get("name")), node["type"]
         for field, inner in node.items():
             if field in COLUMNS:
                 self._columns(field, inner, node, path)

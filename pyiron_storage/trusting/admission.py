@@ -91,6 +91,21 @@ class Admission:
             return True
         return dotted(name) in self.names or self.find(name) is not None
 
+    def imported(self, name: str) -> Any:
+        """What an admitted name stands for; it is looked at once more, for it may have changed since it was admitted.
+
+        Raises
+        ------
+        ImportError, AttributeError
+            If it cannot be found, or is no more what the names admit.
+        """
+        if self.everything or name in HARMLESS:
+            return import_name(name)
+        found = self.find(name)
+        if found is None:
+            raise ImportError(f"{dotted(name)} is something else than when it was admitted")
+        return found
+
     def find(self, name: str) -> Any:
         """The class or function of a name that the names admit, imported; None where they do not.
 

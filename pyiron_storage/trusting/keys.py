@@ -61,8 +61,8 @@ def signing_key() -> Key:
     KeyFileError
         If its file holds no key or is open to others, or `PYIRON_STORAGE_KEY` names a file that cannot be made.
     """
-    named = os.environ.get(VARIABLE)
-    path = Path(named).expanduser() if named else folder() / "key"
+    named = _named_file()
+    path = named or folder() / "key"
     try:
         if str(path) not in _read_keys and not os.path.lexists(path):
             _make(path)
@@ -83,16 +83,30 @@ def known_key(name: str) -> Key | None:
     """
     if _of_this_process and _of_this_process[0].name == name:
         return _of_this_process[0]
-    named = os.environ.get(VARIABLE)
-    if named and Path(named).expanduser().exists():
-        key = _read(Path(named).expanduser(), FOR_OTHERS_THAN_THE_GROUP)
+    named = _named_file()
+    if named and _is_there(named):
+        key = _read(named, FOR_OTHERS_THAN_THE_GROUP)
         if key.name == name:
             return key
     own = folder() / "key"
-    if (str(own) in _read_keys or own.exists()) and (key := _read(own, FOR_OTHERS)).name == name:
+    if (str(own) in _read_keys or _is_there(own)) and (key := _read(own, FOR_OTHERS)).name == name:
         return key
-    others = sorted((folder() / "keys").glob("[!.]*"))
+    others = sorted((folder() / "keys").glob("[!.]*")) if _is_there(folder() / "keys") else []
     return next((key for key in (_read(path, FOR_OTHERS_THAN_THE_GROUP) for path in others) if key.name == name), None)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file that may be looked at; in a folder that may not be searched there is none."""
+    return os.path.exists(path)  # noqa: PTH110  Path.exists would raise there
+
+
+def _named_file() -> Path | None:
+    """The file for the key that the environment names."""
+    named = os.environ.get(VARIABLE)
+    try:
+        return Path(named).expanduser() if named else None
+    except RuntimeError as error:
+        raise KeyFileError(f"{named}, which {VARIABLE} names, is no file: {error} Name it in full.") from error
 
 
 def _without_a_home(path: Path, error: OSError) -> Key:

@@ -1,12 +1,15 @@
 """The rule for bound methods: an object, and the name of a function in its class.
 
+A method is admitted by its full name, as other functions are: a file puts it where it
+likes, and much looks for methods on objects and calls what it finds, as numpy does with
+``__array__``.
+
 Methods that are bound to classes, or written in C, are calls of ``getattr``, as pickle
 has them; to load these, ``builtins.getattr`` must be admitted, which is much more.
 """
 
 from __future__ import annotations
 
-import inspect
 import types
 from typing import Any
 
@@ -38,9 +41,12 @@ class MethodRule(Rule):
     def shell(self, node: Node, decoder: Decoder) -> Any:
         cls = decoder.type(node.get("type"))
         function = function_of(cls, node.get("name"))
-        bound_to = decoder.decode(node["value"])
-        if function is None or type(bound_to) is not cls:
+        if function is None:
             raise DamagedRecordError(f"{decoder.record.place}: {cls!r} has no method {node.get('name')!r}.")
+        decoder.gate.check_method(node.get("type"), node["name"])
+        bound_to = decoder.decode(node["value"])
+        if type(bound_to) is not cls:
+            raise DamagedRecordError(f"{decoder.record.place}: {type(bound_to)!r} is not the class of a method of it.")
         return types.MethodType(function, bound_to)
 
     def type_shown(self, node: Node, name: str) -> str:
@@ -48,8 +54,8 @@ class MethodRule(Rule):
 
 
 def function_of(cls: type, name: Any) -> types.FunctionType | None:
-    """The function that a class, or one that it inherits from, has under a name."""
-    found = inspect.getattr_static(cls, name, None) if type(name) is str else None
+    """The function that a class, or one that it inherits from, has under a name; not what its metaclass has."""
+    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None) if type(name) is str else None
     return found if isinstance(found, types.FunctionType) else None
 
 

@@ -16,7 +16,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final
 
-from pyiron_storage.errors import CannotImportError
+from pyiron_storage.errors import CannotImportError, DamagedRecordError
 from pyiron_storage.paths import ReservedPart
 from pyiron_storage.provenance.origins import origin_of
 from pyiron_storage.provenance.sources import source_digest
@@ -24,13 +24,14 @@ from pyiron_storage.records.attribute_parts import AttributeParts
 from pyiron_storage.records.code import PROTOCOL, by_value
 from pyiron_storage.records.damage import call, calls_what_is_named, new
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.document import Node
+from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
 from pyiron_storage.records.names import importable_name, name_of
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.containers import fill_items, fill_mapping, fill_pairs
+from pyiron_storage.records.structure import is_reference
 
 
 class ImportRule(Rule):
@@ -120,8 +121,10 @@ class NewRule(CallRule):
 
     def shell(self, node: Node, decoder: Decoder) -> Any:
         cls = called(node["function"], decoder) if "function" in node else decoder.type(node.get("type"))
-        arguments = map(decoder.decode, decoder.array(node["args"]))
-        return call(cls.__new__, cls, *arguments, **decoder.decode(node.get("kwargs", {})))
+        if not isinstance(cls, type):  # what is not has a ``__new__`` of the file's making
+            raise DamagedRecordError(f"{decoder.record.place}: {type(cls).__qualname__} is no class of objects.")
+        arguments, kwargs = map(decoder.decode, decoder.array(node["args"])), decoder.decode(node.get("kwargs", {}))
+        return call(cls.__new__, cls, *arguments, **dict(_pairs_of(kwargs, cls)))
 
 
 # -- taking apart ------------------------------------------------------------
@@ -309,22 +312,30 @@ def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> dict[str, An
 def called(node: Node, decoder: Decoder) -> Any:
     """Return the object of a node that is going to be called, which a value need not be admitted for."""
     found = decoder.decode(node)
-    decoder.gate.check_called(found)
+    decoder.gate.check_called(found, is_named=_is_named(node, decoder.record))
     return found
 
 
+def _is_named(node: Node, record: Record) -> bool:
+    """Whether a node stands for what is imported under its own name."""
+    while is_reference(node):
+        node = record.node(node["$"])
+    return type(node) is dict and node.get("$") == "import"
+
+
 def set_state(obj: Any, state: Any) -> None:
-    """Give an object its state as pickle does: by ``__setstate__``, or to ``__dict__`` and slots."""
-    setstate = getattr(obj, "__setstate__", None)
+    """Give an object its state as pickle does: by ``__setstate__``, or to ``__dict__`` and slots.
+
+    Only what classes have counts: the attributes of an object are what a file says,
+    and it shall not choose by them what is called.
+    """
+    setstate = _method_of(obj, "__setstate__")
     if setstate is not None:
         call(setstate, state)
         return
     slots = None
-    if type(state) is not dict:
-        if type(state) is tuple and len(state) == 2:
-            state, slots = state
-        if not all(hasattr(part or {}, "items") for part in (state, slots)):
-            raise TypeError(f"a state of {type(obj).__qualname__} is no dict")
+    if type(state) is tuple and len(state) == 2:
+        state, slots = state
     _set_attributes(obj, state, slots)
 
 
@@ -332,20 +343,42 @@ def set_state(obj: Any, state: Any) -> None:
 def _set_attributes(obj: Any, state: dict[Any, Any] | None, slots: dict[Any, Any] | None) -> None:
     if state:
         attributes = obj.__dict__
-        for key, value in state.items():
+        for key, value in _pairs_of(state, type(obj)):
             attributes[sys.intern(key) if type(key) is str else key] = value
     if slots:
-        for key, value in slots.items():
+        for key, value in _pairs_of(slots, type(obj)):
             setattr(obj, key, value)
+
+
+def _pairs_of(state: Any, cls: type) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(state, dict):
+        raise DamagedRecordError(
+            f"An object of {cls.__module__}.{cls.__qualname__} is stored with {type(state).__qualname__} where a dict "
+            "of names and values is expected."
+        )
+    return dict.items(state)
 
 
 @calls_what_is_named
 def _extend(obj: Any, items: list[Any]) -> None:
-    if hasattr(obj, "extend"):
-        obj.extend(items)
-    else:
-        for item in items:
-            obj.append(item)
+    extend = _method_of(obj, "extend")
+    if extend is not None:
+        extend(items)
+        return
+    append = _method_of(obj, "append")
+    if append is None:
+        raise DamagedRecordError(f"Items are stored for {type(obj).__qualname__}, which has neither extend nor append.")
+    for item in items:
+        append(item)
+
+
+def _method_of(obj: Any, name: str) -> Any:
+    """What the class of an object has under a name, bound to the object; None where it has none."""
+    cls = type(obj)
+    if getattr(cls, name, None) is None:
+        return None
+    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    return found if found is None or not hasattr(found, "__get__") else found.__get__(obj, cls)
 
 
 def _is_import(cls: type) -> bool:
