@@ -1,10 +1,13 @@
 """Damaged files, read one after the other: `python damage.py FILE`, with the damages on stdin.
 
 Each line of the input is a JSON list of changes to one state of the file: ``[name,
-"flip", offset, mask]``, ``[name, "cut", length]`` or ``[name, "put", offset, hex]``, where
-the name is that of a file in a directory, or empty.  What comes back must be what was saved, or a
-`StorageError` must say that it does not; the rest is written to stdout, a JSON line
-each.  Before each damage its number is written to stderr, so that a crash or a hang has a name.
+"flip", offset, mask]``, ``[name, "cut", length]``, ``[name, "put", offset, hex]`` or
+``[name, "copy", offset, source, size]``, where the name is that of a file in a directory,
+or empty.  What comes back must be what was saved, or a `StorageError` must say that it
+does not; the rest is written to stdout, a JSON line each.  Where the header of one value
+of an HDF5 file is copied over that of another, exactly and whole, the one stands under
+both names, as if another program had linked it there: nobody can tell.  Before each
+damage its number is written to stderr, so that a crash or a hang has a name.
 """
 
 import contextlib
@@ -78,12 +81,16 @@ def changed(content, kind, *how):
     """The content of a damaged file."""
     if kind == "cut":
         return content[: how[0]]
+    if kind == "copy":
+        offset, source, size = how
+        new = content[source : source + size][: len(content) - offset]
+        return content[:offset] + new + content[offset + len(new) :]
     offset, what = how
     new = bytes([content[offset] ^ what]) if kind == "flip" else bytes.fromhex(what)
     return content[:offset] + new + content[offset + len(new) :]
 
 
-def wrong(file, read_on=lambda storage: None):
+def wrong(file, read_on=lambda storage: None, *, may_be_linked=False):
     """What comes back from a file and should not."""
     found = []
     if (file / "it.h5").exists():  # it is the folder of an HDF5 file with its journal
@@ -97,6 +104,8 @@ def wrong(file, read_on=lambda storage: None):
                 try:
                     read = storage.load(path)
                 except ps.StorageError:
+                    continue
+                if may_be_linked and any(same(read, other) for other in expected(file).values()):
                     continue
                 if not same(read, value):
                     found.append(f"{path} is {read!r:.100}")
@@ -120,7 +129,8 @@ def try_all(file, damages):
         for name, *how in damage:
             (file / name if name else file).write_bytes(changed(whole[name], *how))
         try:
-            for text in wrong(file):
+            is_copied = file.suffix == ".h5" and any(kind == "copy" for _, kind, *_ in damage)
+            for text in wrong(file, may_be_linked=is_copied):
                 print(json.dumps([number, text]), flush=True)
         except BaseException as error:
             import traceback

@@ -118,8 +118,9 @@ def random_damages(file, count, seed):
         for _ in range(chance.choice([1, 1, 2, 5])):
             at, size = chance.randrange(len(text)), chance.choice([1, 2, 8, 64, 512])
             source = chance.randrange(len(text))
-            new = chance.choice([chance.randbytes(size), bytes(size), b"\xff" * size, text[source : source + size]])
-            damage.append([name, "put", at, new[: len(text) - at].hex()])
+            new = chance.choice([chance.randbytes(size), bytes(size), b"\xff" * size, None])
+            copied = [name, "copy", at, source, size]
+            damage.append([name, "put", at, new[: len(text) - at].hex()] if new is not None else copied)
         damages.append(damage[-1:])
     return damages
 
