@@ -195,6 +195,12 @@ def test_files_are_looked_at_where_the_packages_of_their_classes_are_missing():
         (["copy", "atoms.h5", "atoms.json"], ""),
         (["diff", "atoms.h5", "atoms.json"], ""),
         (["html", "atoms.h5"], "atoms.h5.html"),
+        (["metadata", "atoms.h5"], "creator"),
+        (["metadata", "atoms.h5", "--set", "project=Al"], ""),
+        (["versions", "atoms.h5"], "ase.atoms.Atoms"),
+        (["inspect", "atoms.h5"], ""),
+        (["check", "atoms.h5"], "whole"),
+        (["compact", "atoms.h5"], "before"),
     ):
         done = subprocess.run([*missing, *arguments], capture_output=True, text=True, check=True)
         assert expected in done.stdout
