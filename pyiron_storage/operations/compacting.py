@@ -64,7 +64,7 @@ def compact(
     StorageNotFoundError
         If there is no such file.
     StorageInUseError
-        If it is open, in this process or another.
+        If it is open in this process, or in another that writes to it; of a file, also in one that reads it.
     DamagedFileError
         If it cannot be read: `check` says more.
 
