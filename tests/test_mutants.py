@@ -156,6 +156,7 @@ HAND_MADE = {
     "long lists": [HEADER, {"$": "column", "count": 10**12, "of": "list", "lengths": 0, "flat": []}],
     "a missing line": [HEADER, [{"$": 10**9}]],
     "metadata": [{**HEADER, "metadata": [1, 2]}, [1]],
+    "a dict as a key": [HEADER, [{"$": "dict", "pairs": [[{"a": 1}, 1]]}]],
     "no types": [{"pyiron_storage": 1, "types": {"a": 1}}, [1]],
 }
 

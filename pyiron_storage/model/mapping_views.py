@@ -186,7 +186,7 @@ def _is_data(place: Place) -> bool:
     node = place.follow().node
     if type(node) is not dict:
         return True
-    if node["$"] in ("tuple", "frozenset"):
+    if node.get("$") in ("tuple", "frozenset"):
         return all(map(_is_data, ArrayParts(place.follow().inner("items")).each()))
     return rule_of(place.follow()).is_value(node)
 
