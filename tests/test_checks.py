@@ -116,6 +116,27 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("path", ["native", "object/inside"])
+@pytest.mark.parametrize("counts", [(1,) * 60, (1, 2000, 1, 2731, 1, 2730, 5, 70_000, 1)])
+def test_checks_follow_an_array_that_is_appended_to(counts, path, kind, tmp_path):
+    file = tmp_path / f"it.{kind}"
+    first = np.arange(3.0 * 180).reshape(180, 3)
+    ps.save(first if path == "native" else {"inside": first}, file, path.partition("/")[0])
+    expected = [first]
+    with ps.open_storage(file) as storage:
+        for number, count in enumerate(counts):
+            expected.append(np.full((count, 3), number + 0.5))
+            storage.array(path).append(expected[-1] if count > 1 else expected[-1][0])
+    assert ps.check(file).ok
+    loaded = ps.load(file, path, verify=True)
+    assert np.array_equal(loaded, np.concatenate(expected))
+    if kind in IN_PARTS:
+        replace_bytes(file, loaded[-1].tobytes(), bytes(24))
+        with pytest.raises(ps.DamagedRecordError):
+            ps.load(file, path, verify=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("path", ["native", "object/inside"])
 @pytest.mark.parametrize("rows", [10, 30_000])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -176,19 +176,47 @@ class ArrayHandle:
         >>> storage["energies"].tolist()
         [-3.7, -3.72, -3.73]
         """
+        self._append(values)
+
+    def _append(self, values: Any, *, are_rows: bool = False) -> None:
         with self._changing():
             array = self._find()
             length = self._length(array)
             rows = self._entries(values, array.dtype)
-            rows = rows[np.newaxis] if rows.shape == array.shape[1:] else rows
+            rows = rows[np.newaxis] if rows.shape == array.shape[1:] and not are_rows else rows
             if rows.shape[1:] != array.shape[1:] or not rows.ndim:
                 raise ArrayShapeError(
                     f"{self._file}: what is appended to {self.path!r} has the shape (n, *{array.shape[1:]}) or "
                     f"{array.shape[1:]}, and {rows.shape} was given."
                 )
-            if len(rows):
-                array.resize((length + len(rows), *array.shape[1:]))
-                self._write(self._find(), select(slice(length, None), (length + len(rows), *rows.shape[1:])), rows)
+            for _, part in Box.rows(length, rows.shape).pieces(array.dtype.itemsize, PIECE_BYTES):
+                array.append(np.ascontiguousarray(rows[part], array.dtype))
+
+    def extend(self, rows: Iterable[Any]) -> None:
+        """Add many rows at the end of the first axis as one change, which costs little more than one row.
+
+        Parameters
+        ----------
+        rows : iterable of array-like
+            Rows, each with the shape of the array but for the first axis; an array is one of its rows.
+
+        Raises
+        ------
+        ArrayShapeError
+            If they have another shape, or the array has no axes; nothing is changed then.
+
+        Examples
+        --------
+        >>> import pyiron_storage as ps, numpy as np
+        >>> storage = ps.MemoryStorage()
+        >>> storage["positions"] = np.zeros((0, 2))
+        >>> storage.array("positions").extend([step, 0.5 * step] for step in range(3))
+        >>> storage["positions"].tolist()
+        [[0.0, 0.0], [1.0, 0.5], [2.0, 1.0]]
+        """
+        given = rows if isinstance(rows, np.ndarray) else list(rows)
+        if len(given):
+            self._append(given, are_rows=True)
 
     def resize(self, length: int) -> None:
         """Set the length along the first axis; what is added is zeros.

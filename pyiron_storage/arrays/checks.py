@@ -168,6 +168,28 @@ class Check:
         while len(self.sums) > MOST_BLOCKS:
             self._widen(new)
 
+    def append(self, what: bytes, old: int, data: memoryview) -> None:
+        """Follow a value to which bytes were appended: a CRC goes on where it ended, so nothing is read again.
+
+        Parameters
+        ----------
+        what
+            What the value is now.
+        old
+            How many bytes it had.
+        data
+            The bytes behind them.
+        """
+        self.head = zlib.crc32(what)
+        del self.sums[-(-old // self.block) :]  # room in the attribute that no block has yet
+        begun = old % self.block
+        room = min(len(data), self.block - begun) if begun else 0
+        if room and self.sums[-1] != UNKNOWN:
+            self.sums[-1] = zlib.crc32(data[:room], self.sums[-1])
+        self.sums += [zlib.crc32(data[at : at + self.block]) for at in range(room, len(data), self.block)]
+        while len(self.sums) > MOST_BLOCKS:
+            self._widen(old + len(data))
+
     def _widen(self, size: int) -> None:
         """Make blocks of twice the size, from their sums alone."""
         sums = self.sums if len(self.sums) % 2 == 0 else [*self.sums, UNKNOWN]

@@ -7,6 +7,7 @@ of an array that is meant, a `Selection` how a numpy index asks for it.
 
 from __future__ import annotations
 
+import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -42,6 +43,17 @@ class Box(NamedTuple):
         """All of an array."""
         return cls((0,) * len(shape), shape, (1,) * len(shape))
 
+    @classmethod
+    def rows(cls, start: int, shape: Shape) -> Box:
+        """Whole rows, from one on: `shape` is that of the rows.
+
+        Examples
+        --------
+        >>> Box.rows(5, (2, 3)).slices
+        (slice(5, 7, 1), slice(0, 3, 1))
+        """
+        return cls((start, *(0,) * (len(shape) - 1)), shape, (1,) * len(shape))
+
     @property
     def slices(self) -> tuple[slice, ...]:
         """The same as an index of numpy."""
@@ -51,7 +63,7 @@ class Box(NamedTuple):
     @property
     def size(self) -> int:
         """The number of entries."""
-        return int(np.prod(self.counts, dtype=np.int64))
+        return math.prod(self.counts)
 
     def turned(self) -> Box:
         """The same part of the transposed array."""
@@ -192,6 +204,12 @@ class NativeArray(ABC):
     def resize(self, shape: Shape) -> None:
         """Cut, or add zeros; entries keep their index."""
 
+    def append(self, rows: Array) -> None:
+        """Add rows of the same dtype at the end of the first axis."""
+        length = self.shape[0]
+        self.resize((length + len(rows), *self.shape[1:]))
+        self.write(Box.rows(length, rows.shape), rows)
+
     def check(self) -> Check | None:
         """The checksums beside it, where it has any."""
         return None
@@ -215,7 +233,7 @@ class NativeArray(ABC):
     @property
     def nbytes(self) -> int:
         """The number of bytes of all entries."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 class Values(Protocol):

@@ -232,7 +232,7 @@ class HDF5Storage(GenericStorage):
 
     def _info(self, name: Name) -> NodeInfo:
         dataset = self._open(name)
-        if dataset.shape is None or read_title(dataset) not in ("ndarray", None):
+        if not _holds_array(dataset):
             return super()._info(name)
         dtype, shape = dataset.dtype, dataset.shape
         return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
@@ -259,10 +259,22 @@ class HDF5Storage(GenericStorage):
         for name in mine:
             others[name] = mine[name]
 
+    def _native_array(self, name: Name, full: str) -> NativeArray | None:
+        """Open the dataset once, without asking first what it is: handles come here at each use."""
+        try:
+            found = self._open(name)
+        except KeyError:
+            return None
+        if isinstance(found, h5d.DatasetID) and _holds_array(found) and not found.dtype.hasobject:
+            return self._array_of(found, name)
+        return super()._native_array(name, full)
+
     def _open_array(self, name: Name) -> NativeArray:
-        found = self._open(name)
+        return self._array_of(self._open(name), name)
+
+    def _array_of(self, dataset: Any, name: Name) -> NativeArray:
         array = HDF5Array(
-            self._group(), link_name(name), found, self._file.map, self._compression, place=self._where(name)
+            self._group(), link_name(name), dataset, self._file.map, self._compression, place=self._where(name)
         )
         array.verify = self._session.shared.verifying
         return array
@@ -391,6 +403,11 @@ class HDF5Storage(GenericStorage):
 
     def _where(self, name: str) -> str:
         return f"{self._file.path}: {'/'.join((*self._names, name))}"
+
+
+def _holds_array(dataset: Any) -> bool:
+    """Whether a dataset is an array, not a single value or a text."""
+    return dataset.shape is not None and read_title(dataset) in ("ndarray", None)
 
 
 def _kind_of(group: h5g.GroupID, link: bytes) -> int:

@@ -29,9 +29,9 @@ def read_check(dataset: Any, place: str) -> Check | None:
     DamagedRecordError
         If something else stands there.
     """
-    if not h5a.exists(dataset, CHECK):
+    attribute = _attribute(dataset)
+    if attribute is None:
         return None
-    attribute = h5a.open(dataset, CHECK)
     numbers = np.empty(attribute.shape, _NUMBER)
     attribute.read(numbers, _KIND)
     check = Check.from_numbers(numbers.reshape(-1).tolist())
@@ -40,10 +40,17 @@ def read_check(dataset: Any, place: str) -> Check | None:
     return check
 
 
+def _attribute(dataset: Any) -> Any:
+    try:
+        return h5a.open(dataset, CHECK)  # asking first whether it is there takes as long again
+    except KeyError:
+        return None
+
+
 def write_check(dataset: Any, check: Check) -> None:
     """Put checksums beside a dataset: into the attribute that is there where there is room."""
     numbers = check.numbers()
-    attribute = h5a.open(dataset, CHECK) if h5a.exists(dataset, CHECK) else None
+    attribute = _attribute(dataset)
     if attribute is None or not len(numbers) <= attribute.shape[0] < 2 * len(numbers) + 8:
         room = len(numbers) if attribute is None else len(numbers) + len(numbers) // 2
         if attribute is not None:

@@ -17,7 +17,6 @@ from pyiron_storage.provenance.environment import environment
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.navigate import NodeInfo
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
 """What a back-end may store natively, by exact type."""
@@ -151,19 +150,25 @@ class ObjectGroup(BackendGroup):
         group, rest = self._existing(parts) if parts else (self, [])
         if isinstance(group, View):
             return group._find_array(rest)
+        native = group._native_array(Name(rest[0]), full) if len(rest) == 1 and type(rest[0]) is str else None
+        if native is not None:
+            return native
         stored = group._stored_object(rest)
         if stored is not None:
             return RecordArray(stored.place(), full)
-        if len(rest) != 1 or not group._has(rest[0]):
-            if rest:
-                raise group._missing(rest[0])
-            raise NotAnArrayError(f"{self._session.file}: {full or 'the top level'} is a group, not an array.")
-        name = Name(rest[0])
-        found = group._info(name) if group._has_node(name) else NodeInfo("group", "group")
+        if rest and not (len(rest) == 1 and group._has(rest[0])):
+            raise group._missing(rest[0])
+        raise NotAnArrayError(f"{self._session.file}: {full or 'the top level'} is a group, not an array.")
+
+    def _native_array(self, name: Name, full: str) -> NativeArray | None:
+        """The array of a native node, refused where the node holds something else; None where there is no node."""
+        if not self._has_node(name):
+            return None
+        found = self._info(name)
         if found.kind != "array" or "O" in str(found.dtype):
             what = "an array of objects" if found.kind == "array" else f"a {found.type}, not an array"
             raise NotAnArrayError(f"{self._session.file}: {full!r} is {what}; storage[path] shows what is there.")
-        return group._open_array(Name(rest[0]))
+        return self._open_array(name)
 
     @one_access
     def _get_path(self, path: str) -> Any:

@@ -46,6 +46,7 @@ class RecordArray(NativeArray):
             )
         self.dtype = read_dtype(self._node["dtype"], place.record.place)
         self.shape = shape_of(self._node, self._record)
+        self._path = path
         self._turned = self._node.get("order") == "F"
         self._element = plain_elements(np.empty(1, self.dtype)) if self.dtype.itemsize else np.empty((1, 0), np.uint8)
         self._stored = self._lying(path)
@@ -92,8 +93,25 @@ class RecordArray(NativeArray):
     def resize(self, shape: Shape) -> None:
         self._record.check_changeable()
         self._stored.resize((*self._as_it_lies(shape), *self._element.shape[1:]))
+        self._note_shape(shape)
+
+    def append(self, rows: Array) -> None:
+        shape = (self.shape[0] + len(rows), *self.shape[1:])
+        if self._turned or not self.dtype.itemsize:
+            self.resize(shape)
+            self.write(Box.rows(shape[0] - len(rows), rows.shape), rows)
+            return
+        self._record.check_changeable()
+        self._stored.append(plain_elements(rows))
+        self._note_shape(shape)
+
+    def _note_shape(self, shape: Shape) -> None:
+        """Write down a new shape; what lay in the buffers may be a native array now."""
+        self.shape = shape
         self._node["shape"] = list(shape)
         self._place.touch()
+        if isinstance(self._stored, BufferArray):
+            self._stored = self._lying(self._path)
 
 
 class BufferArray(NativeArray):
@@ -138,9 +156,17 @@ class BufferArray(NativeArray):
             self._record.put_bytes(self._node["at"][0] + start, rows.reshape(-1).view(np.uint8).data)
 
     def resize(self, shape: Shape) -> None:
+        self._put(resized(self._whole(), shape))
+
+    def append(self, rows: Array) -> None:
+        self._put(np.concatenate([self._whole(), rows], dtype=self.dtype))  # numpy would drop a byte order
+
+    def _whole(self) -> Array:
+        return self.read(Box.whole(self.shape)) if math.prod(self.shape) else np.empty(self.shape, self.dtype)
+
+    def _put(self, new: Array) -> None:
+        """Let another array take the place of this one: in the buffers, or a native one where it is big."""
         node: dict[str, Node] = self._node
-        old = self.read(Box.whole(self.shape)) if math.prod(self.shape) else np.empty(self.shape, self.dtype)
-        new = resized(old, shape)
         self._record.drop()
         if new.nbytes < NATIVE_BYTES:
             node["at"] = self._record.add_bytes(new.reshape(-1).view(np.uint8).data if new.size else b"")

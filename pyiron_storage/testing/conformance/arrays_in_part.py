@@ -106,6 +106,18 @@ class ArrayHandleTests(BackendTests):
             expected = np.repeat(np.arange(40.0), 300).reshape(4000, 3)
             assert same(storage.load("x"), {"curve": expected, "other": np.arange(10)})
 
+    def test_an_array_is_extended_by_many_rows(self, storage: GenericStorage, tmp_path: Path) -> None:
+        for place in ("native", "object/inside"):
+            storage[place] = np.zeros((0, 2))
+            handle = storage.array(place)
+            handle.extend([])
+            handle.extend([step, 2 * step] for step in range(3))
+            handle.extend(np.full((2, 2), 7))
+            with pytest.raises(ps.ArrayShapeError, match=place):
+                handle.extend([1.0, 2.0])  # numbers are no rows, though they could be one
+            storage = self.again(storage, tmp_path)
+            assert storage[place].tolist() == [[0, 0], [1, 2], [2, 4], [7, 7], [7, 7]]
+
     def test_a_handle_is_of_what_is_there_now(self, storage: GenericStorage) -> None:
         shared = np.arange(3)
         storage["x"] = {"a": shared, "b": [shared], "tuple": (shared,)}
