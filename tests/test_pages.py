@@ -52,10 +52,9 @@ def page(tmp_path):
     return ps.browse("run.h5").page()
 
 
-def opened(tmp_path, page, *options):
+def opened(tmp_path, page, *options, looking=LOOKING):
     """What the page looks like to somebody who clicks; the script is that of the test, the page has none."""
-    assert "<script" not in page
-    (tmp_path / "page.html").write_text(page.replace("</body>", LOOKING), encoding="utf-8")
+    (tmp_path / "page.html").write_text(page.replace("</body>", looking), encoding="utf-8")
     command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     done = subprocess.run(
         [*command, *options, "--dump-dom", f"file://{tmp_path / 'page.html'}"],
@@ -68,6 +67,7 @@ def opened(tmp_path, page, *options):
 
 
 def test_a_page_folds_and_unfolds(tmp_path, page):
+    assert "<script" not in page
     seen = opened(tmp_path, page)
     assert seen["folded"] is False
     assert seen["unfolded"] is True
@@ -90,3 +90,49 @@ def test_a_page_is_light_or_dark_as_the_reader_likes(tmp_path, page):
         seen = opened(tmp_path, page, *options)
         assert (brightness(seen["background"]) > brightness(seen["colour"])) is is_light
         assert abs(brightness(seen["background"]) - brightness(seen["colour"])) > 400
+
+
+IN_A_NOTEBOOK = """<script>
+const all = what => [...document.querySelectorAll(".pyiron-storage " + what)];
+const seen = {};
+seen.bullets = all("ul, li, summary").map(found => getComputedStyle(found).listStyleType);
+seen.maps = all("img.map").map(found => [found.clientWidth, found.clientHeight]);
+seen.lines = all("svg.line").map(found => [found.clientWidth, found.clientHeight]);
+const entry = name => all(".name").find(found => found.textContent === name);
+const title = text => all("summary").find(found => found.textContent === text);
+seen.visible = ["200", "project"].map(name => entry(name).checkVisibility());
+title("… 296 more").click(); title("metadata").click();
+seen.unfolded = ["200", "project"].map(name => entry(name).checkVisibility());
+const style = getComputedStyle(entry("200"));
+seen.colours = [style.color, getComputedStyle(document.body).backgroundColor];
+document.body.dataset.seen = JSON.stringify(seen);
+</script></body>"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_notebook_in_jupyterlab_shows_what_the_page_shows(tmp_path, theme):
+    nbconvert = pytest.importorskip("nbconvert")
+    ps.save(
+        {
+            "list": [{"x": i} for i in range(300)],
+            "map": np.outer(np.arange(4), np.arange(400)),
+            "line": np.arange(99.0),
+        },
+        "run.h5",
+        metadata={"project": "<Al>"},
+    )
+    output = {"data": {"text/html": ps.browse("run.h5")._repr_html_()}, "output_type": "display_data", "metadata": {}}
+    cell = {"cell_type": "code", "source": "", "outputs": [output], "execution_count": 1, "metadata": {}}
+    (tmp_path / "it.ipynb").write_text(
+        json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    )
+    exporter = nbconvert.HTMLExporter(template_name="lab", theme=theme)  # has the style sheets of JupyterLab
+    seen = opened(tmp_path, exporter.from_filename(tmp_path / "it.ipynb")[0], looking=IN_A_NOTEBOOK)
+    assert set(seen["bullets"]) == {"none"}
+    assert seen["maps"] == [[160, 16]]  # neither stretched nor squeezed
+    assert seen["lines"] == [[160, 36]]
+    assert seen["visible"] == [False, False]
+    assert seen["unfolded"] == [True, True]
+    text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in seen["colours"])
+    assert (text < ground) is (theme == "light")
+    assert abs(text - ground) > 300

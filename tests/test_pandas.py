@@ -518,7 +518,7 @@ def test_parts_of_a_frame_are_its_columns(frame):
     assert [str(part) for part in view] == [*MIXED, "~columns", "~index", "~attrs"]
     assert [part in view for part in ("x", "~index", "y", "~values")] == [True, True, False, False]
     assert view["any/0"] == [1]
-    assert repr(view).startswith("<view of dataframe with 12 parts")
+    assert repr(view).startswith("<view of pandas.DataFrame with 12 parts")
     with pytest.raises(ps.PathNotFoundError, match="'flag'"):
         view["flags"]
 

@@ -51,6 +51,10 @@ class Branch(ABC):
         """The array as it lies in the storage, of the kind ``"array"`` where it holds no objects."""
         raise self._refusal("array")
 
+    def metadata(self) -> dict[str, Any]:
+        """The metadata of a stored object or a group; empty for what has none of its own."""
+        return {}
+
     @property
     def is_array(self) -> bool:
         """Whether `array` gives something."""
@@ -109,6 +113,15 @@ class Part(Branch):
 
     def array(self) -> NativeArray:
         return RecordArray(self.place, self.path)
+
+    def metadata(self) -> dict[str, Any]:
+        found = self.place.record.header.get("metadata") if self._is_whole() else None
+        return dict(found) if type(found) is dict else {}
+
+    def _is_whole(self) -> bool:
+        """Whether this is the stored object, not a part of one."""
+        whole = Place.root(self.place.record)
+        return whole.container is self.place.container and whole.key == self.place.key
 
 
 class Unreadable(Branch):

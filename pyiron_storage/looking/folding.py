@@ -24,6 +24,8 @@ class Shown:
         What is shown below it.
     more : int
         How many more are below it.
+    further : list of Shown
+        The first of these more, each in one line, where they are to be had too.
     numbers : bool
         Whether it is a list of numbers.
     closed : bool
@@ -34,6 +36,7 @@ class Shown:
     preview: str = ""
     children: list[Shown] = field(default_factory=list)
     more: int = 0
+    further: list[Shown] = field(default_factory=list)
     numbers: bool = False
     closed: bool = False
 
@@ -42,7 +45,7 @@ ENTRIES_OF_A_LIST: Final = 4
 """So many entries of a list of lists, dicts or objects are shown: they look alike."""
 
 
-def unfold(root: Branch, *, depth: int, lines: int, entries: int) -> Shown:
+def unfold(root: Branch, *, depth: int, lines: int, entries: int, further: int = 0) -> Shown:
     """Choose what is shown of a tree.
 
     Parameters
@@ -55,6 +58,8 @@ def unfold(root: Branch, *, depth: int, lines: int, entries: int) -> Shown:
         How many branches in all at most; near ones come before deep ones.
     entries : int
         How many of one dict or group at most, or of the list at the root; others show fewer.
+    further : int
+        How many of those that are left out are given in all, each in one line, for a page that can unfold them.
     """
     tree = _shown(root)
     waiting, room = deque([(tree, 0)]), lines - 1
@@ -69,7 +74,10 @@ def unfold(root: Branch, *, depth: int, lines: int, entries: int) -> Shown:
             count += 1  # the line that would tell of one more has room for it
         if count <= 0:
             continue
-        shown.children = [_shown(child) for child in branch.children(count)]
+        wanted = count + further
+        found = [_shown(child) for child in branch.children(min(wanted, branch.size))]
+        shown.children, shown.further = found[:count], found[count:]
+        further -= len(shown.further)
         shown.more = max(0, branch.size - len(shown.children))
         room -= len(shown.children) + bool(shown.more)
         waiting.extend((child, level + 1) for child in shown.children)

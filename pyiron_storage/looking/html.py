@@ -7,7 +7,7 @@ from typing import Final
 
 from pyiron_storage.errors import StorageError
 from pyiron_storage.looking.branches import Branch
-from pyiron_storage.looking.describing import label, printable, shortened
+from pyiron_storage.looking.describing import label, printable, short_value, shortened
 from pyiron_storage.looking.folding import Shown, unfold
 from pyiron_storage.looking.pictures import COLUMNS, POINTS, ROWS, heat_map, line
 from pyiron_storage.looking.sampling import can_be_drawn, sample_array, sample_list
@@ -16,6 +16,8 @@ DEPTH: Final = 12
 LINES: Final = 400
 PAGE_LINES: Final = 5000
 ENTRIES: Final = 50
+FURTHER: Final = 1000
+"""So many more entries are there to be unfolded, in all."""
 OPEN: Final = 24
 """So many lines are unfolded at the beginning."""
 LEAST: Final = 8
@@ -25,31 +27,34 @@ STYLE: Final = """
 .pyiron-storage { font: 13px/1.55 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
   --faint: color-mix(in srgb, currentColor 62%, transparent); --rule: color-mix(in srgb, currentColor 16%, transparent);
   --accent: #2f7fd1; --value: color-mix(in srgb, #1c9a6c 78%, currentColor); overflow-x: auto; }
-.pyiron-storage ul { list-style: none; margin: 0 0 0 .42em; padding: 0 0 0 1.15em; border-left: 1px solid var(--rule); }
-.pyiron-storage li { margin: 0; padding: 0; }
-.pyiron-storage summary, .pyiron-storage .leaf { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .8em;
+& ul { list-style: none; margin: 0 0 0 .42em; padding: 0 0 0 1.15em; border-left: 1px solid var(--rule); }
+& li { margin: 0; padding: 0; }
+& summary, & .leaf { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .8em;
   padding: .06em .4em .06em 0; border-radius: 4px; }
-.pyiron-storage summary { cursor: pointer; list-style: none; }
-.pyiron-storage summary::-webkit-details-marker { display: none; }
-.pyiron-storage summary::before { content: ""; flex: none; width: .38em; height: .38em; margin: 0 -.22em 0 .1em;
+& summary { cursor: pointer; list-style: none; }
+& summary::-webkit-details-marker { display: none; }
+& summary::before { content: ""; flex: none; width: .38em; height: .38em; margin: 0 -.22em 0 .1em;
   border: solid var(--faint); border-width: 0 1.5px 1.5px 0; transform: rotate(-45deg); transition: transform .1s; }
-.pyiron-storage details[open] > summary::before { transform: rotate(45deg); }
-.pyiron-storage .leaf { padding-left: .9em; }
-.pyiron-storage summary:hover, .pyiron-storage .leaf:hover {
-  background: color-mix(in srgb, currentColor 7%, transparent); }
-.pyiron-storage summary:focus-visible { outline: 2px solid var(--accent); outline-offset: -1px; }
-.pyiron-storage .name { font-weight: 600; overflow-wrap: anywhere; }
-.pyiron-storage .kind, .pyiron-storage .range, .pyiron-storage .more { color: var(--faint); font-size: .92em; }
-.pyiron-storage .value { color: var(--value); overflow-wrap: anywhere; }
-.pyiron-storage .same { color: var(--accent); }
-.pyiron-storage .trouble { color: color-mix(in srgb, #d1403a 85%, currentColor); }
-.pyiron-storage .more { padding-left: .9em; font-style: italic; }
-.pyiron-storage .picture { display: inline-flex; align-items: center; gap: .8em; }
-.pyiron-storage svg.line { flex: none; background: color-mix(in srgb, currentColor 5%, transparent);
+& details[open] > summary::before { transform: rotate(45deg); }
+& .leaf { padding-left: .9em; }
+& summary:hover, & .leaf:hover { background: color-mix(in srgb, currentColor 7%, transparent); }
+& summary:focus-visible { outline: 2px solid var(--accent); outline-offset: -1px; }
+& .name { font-weight: 600; overflow-wrap: anywhere; }
+& .kind, & .range, & li.more, & .folded > summary { color: var(--faint); font-size: .92em; }
+& .value { color: var(--value); overflow-wrap: anywhere; }
+& .same { color: var(--accent); }
+& .trouble { color: color-mix(in srgb, #d1403a 85%, currentColor); }
+& li.more { padding-left: .9em; }
+& li.more, & .folded > summary { font-style: italic; }
+& .picture { display: inline-flex; align-items: center; gap: .8em; }
+& svg.line { flex: none; height: 36px; background: color-mix(in srgb, currentColor 5%, transparent);
   border-radius: 3px; margin: 2px 0; }
-.pyiron-storage svg.line path { fill: none; stroke: var(--accent); stroke-width: 1.4; stroke-linejoin: round;
-  stroke-linecap: round; }
-.pyiron-storage img.map { flex: none; border-radius: 3px; margin: 2px 0; image-rendering: pixelated; }
+& svg.line path { fill: none; stroke: var(--accent); stroke-width: 1.4; stroke-linejoin: round; stroke-linecap: round; }
+& img.map { flex: none; border-radius: 3px; margin: 2px 0; image-rendering: pixelated; }
+""".replace("&", ".pyiron-storage" * 3)
+"""The class three times over outranks what JupyterLab says of lists and pictures in all that it renders.
+
+`!important` would do so too, but then no style sheet of the reader could change anything.
 """
 
 
@@ -63,7 +68,7 @@ def fragment(branch: Branch, *, depth: int = DEPTH, lines: int = LINES, entries:
     depth, lines, entries : int
         As for a tree of text; what is left out is said.
     """
-    shown = unfold(branch, depth=depth, lines=lines, entries=entries)
+    shown = unfold(branch, depth=depth, lines=lines, entries=entries, further=FURTHER)
     unfolded = _first_opened(shown)
     return f'<div class="pyiron-storage"><style>{STYLE}</style>{_tree(shown, unfolded)}</div>'
 
@@ -96,21 +101,48 @@ def _first_opened(root: Shown) -> set[int]:
 
 
 def _tree(shown: Shown, opened: set[int]) -> str:
-    if not shown.children:
+    metadata = _metadata(shown.branch)
+    if not shown.children and not metadata:
         return f'<div class="leaf">{_line(shown)}</div>'
     below = "".join(f"<li>{_tree(child, opened)}</li>" for child in shown.children)
-    more = f'<li class="more">… {shown.more:,} more</li>' if shown.more else ""
     is_open = " open" if id(shown) in opened else ""
-    return f"<details{is_open}><summary>{_line(shown)}</summary><ul>{below}{more}</ul></details>"
+    return f"<details{is_open}><summary>{_line(shown)}</summary><ul>{metadata}{below}{_more(shown)}</ul></details>"
 
 
-def _line(shown: Shown) -> str:
+def _metadata(branch: Branch) -> str:
+    """The metadata of a stored object or group, folded; nothing where it has none."""
+    try:
+        found = branch.metadata() if branch.info.same_as is None else {}
+    except (StorageError, ValueError, TypeError, OSError, RuntimeError):
+        return ""  # ps.check says what is wrong with it; the rest is shown
+    lines = "".join(
+        f'<li><div class="leaf"><span class="name">{escape(shortened(printable(key), 80))}</span>'
+        f'<span class="value">{escape(short_value(value))}</span></div></li>'
+        for key, value in found.items()
+    )
+    return f'<li><details class="folded"><summary>metadata</summary><ul>{lines}</ul></details></li>' if lines else ""
+
+
+def _more(shown: Shown) -> str:
+    """What was left out, to be unfolded as far as it is there."""
+    if not shown.more:
+        return ""
+    title = f"… {shown.more:,} more"
+    if not shown.further:
+        return f'<li class="more">{title}</li>'
+    lines = "".join(f'<li><div class="leaf">{_line(child, draw=False)}</div></li>' for child in shown.further)
+    left = shown.more - len(shown.further)
+    rest = f'<li class="more">… {left:,} more</li>' if left else ""
+    return f'<li><details class="folded"><summary>{title}</summary><ul>{lines}{rest}</ul></details></li>'
+
+
+def _line(shown: Shown, *, draw: bool = True) -> str:
     branch = shown.branch
     name = escape(shortened(printable(branch.name), 80))
     kind = "same" if branch.info.same_as else "trouble" if branch.info.kind == "unreadable" else "value"
     value = f'<span class="{kind}">{escape(shown.preview)}</span>' if shown.preview else ""
     sort = f'<span class="kind">{escape(label(branch))}</span>'
-    return f'<span class="name">{name}</span>{sort}{value}{_picture(shown)}'
+    return f'<span class="name">{name}</span>{sort}{value}{_picture(shown) if draw else ""}'
 
 
 def _picture(shown: Shown) -> str:

@@ -56,7 +56,8 @@ def heat_map(sample: Sample) -> str:
     height, width = max(16, round(scale * lengths[0])), max(24, round(scale * lengths[1]))
     data = base64.b64encode(png(_coloured(numbers, low, high))).decode()
     caption = _caption(sample)
-    picture = f'<img class="map" width="{width}" height="{height}" alt="{caption}" title="{caption}" '
+    size = f'style="width: {width}px; height: {height}px"'  # notebooks set the height of pictures to auto
+    picture = f'<img class="map" {size} alt="{caption}" title="{caption}" '
     return f'{picture}src="data:image/png;base64,{data}">{_range(low, high)}'
 
 

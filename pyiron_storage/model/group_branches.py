@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.arrays.native_array import NativeArray
 from pyiron_storage.looking.branches import Branch, Part, Seen, readable
+from pyiron_storage.model.metadata_places import GroupMetadata
 from pyiron_storage.model.views import View, part_at
 from pyiron_storage.paths import Name, escape, join, split
 from pyiron_storage.records.navigate import NodeInfo
@@ -27,6 +28,9 @@ class Group(Branch):
         is_enough = count is not None and count <= len(self._first)
         names = self._first if is_enough else self._storage._all_names()
         return [self.child(name) for name in names[:count]]
+
+    def metadata(self) -> dict[str, Any]:
+        return GroupMetadata(self._storage).read()
 
     def child(self, name: str) -> Branch:
         """The branch of one name."""

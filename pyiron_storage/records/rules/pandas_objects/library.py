@@ -18,8 +18,15 @@ def library() -> Any:
 
 
 def register(rule: Rule, *names: str) -> None:
-    """Register a rule for the classes of pandas that have these names."""
+    """Register a rule for the classes of pandas that have these names, of which the first is shown."""
+    rule.type_names = tuple(map(_public_name, names))
     REGISTRY.add(rule, predicate=named("pandas", *names))
+
+
+def _public_name(name: str) -> str:
+    """Where the public interface of pandas has a class: arrays and the types of NaT and NA in modules of their own."""
+    module = "pandas.arrays" if name.endswith("Array") else "pandas.api.typing" if name.endswith("Type") else "pandas"
+    return f"{module}.{name}"
 
 
 def plain_array(array: Any) -> Any:
