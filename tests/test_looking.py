@@ -326,3 +326,34 @@ def test_of_a_big_array_only_a_few_numbers_are_read(monkeypatch):
     monkeypatch.setattr(HDF5Array, "read", counting)
     assert ps.browse("big.h5").page().count("<img") == 3
     assert 0 < sum(read) < 3 * 5000
+
+
+@pytest.mark.parametrize("filename", FILES)
+def test_html_shows_the_first_rows_of_a_data_frame(filename):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "energy": np.arange(100) / 4,
+            "phase": pd.Categorical(["fcc", None, "bcc", "fcc"] * 25),
+            "count": pd.array([7, None, 9, 10] * 25, dtype="Int64"),
+            "<name>": ["Al", "Ni & Al", "Cu", "Fe"] * 25,
+            3: [[i] for i in range(100)],
+        },
+        index=pd.Index([f"row {i}" for i in range(100)]),
+    )
+    wide = pd.DataFrame({f"k{i}": [i] for i in range(20)})
+    ps.save({"frame": frame, "wide": wide, "none": pd.DataFrame()}, filename)
+    look = f"import sys, pyiron_storage; print(pyiron_storage.browse({filename!r}).page())"
+    code = f"{look}; assert 'pandas' not in sys.modules"
+    page = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    head, *rows = page.split("<table>")[1].split("</table>")[0].split("<tr>")[1:]
+    assert head.split("<th>")[1:] == [
+        f"{name}</th>" if number < 5 else f"{name}</th></tr>"
+        for number, name in enumerate(["", "energy", "phase", "count", "&lt;name&gt;", "3"])
+    ]
+    cells = [[cell.split("</td>")[0] for cell in row.split("<td>")[1:]] for row in rows]
+    assert cells[0] == ["&#x27;row 0&#x27;", "0", "&#x27;fcc&#x27;", "7", "&#x27;Al&#x27;", "…"]
+    assert cells[1] == ["&#x27;row 1&#x27;", "0.25", "-", "-", "&#x27;Ni &amp; Al&#x27;", "…"]
+    assert len(cells) == 5
+    assert "… 9 more</th>" in page  # of 20 columns and the index
+    assert "pandas.DataFrame" in page

@@ -15,7 +15,7 @@ from pyiron_storage.errors import StorageError, UnsupportedOperationError
 from pyiron_storage.paths import escape, join
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
-from pyiron_storage.records.navigate import NodeInfo, identity, info, parts_of
+from pyiron_storage.records.navigate import NodeInfo, identity, info, parts_of, rule_of
 from pyiron_storage.records.places import Place
 
 LEAVES: Final = ("value", "array", "import", "unreadable")
@@ -54,6 +54,10 @@ class Branch(ABC):
     def metadata(self) -> dict[str, Any]:
         """The metadata of a stored object or a group; empty for what has none of its own."""
         return {}
+
+    def columns(self) -> list[tuple[str, Branch]]:
+        """The columns of a table, each with what stands above it, the index first; empty for what is none."""
+        return []
 
     @property
     def is_array(self) -> bool:
@@ -113,6 +117,10 @@ class Part(Branch):
 
     def array(self) -> NativeArray:
         return RecordArray(self.place, self.path)
+
+    def columns(self) -> list[tuple[str, Branch]]:
+        columns = rule_of(self.place).columns(self.place) if self.info.same_as is None else []
+        return [(title, self.child(name, place)) for title, name, place in columns]
 
     def metadata(self) -> dict[str, Any]:
         found = self.place.record.header.get("metadata") if self._is_whole() else None

@@ -110,7 +110,7 @@ def preview(branch: Branch, children: list[Branch] | None = None) -> str:
             return short_value(branch.value()) if branch.info.size <= READ_BYTES else ""
         if branch.is_array:
             return _first_entries(branch)
-        return _listed([_entry(child.value()) for child in children], branch.size) if children else ""
+        return _listed([short_entry(child.value()) for child in children], branch.size) if children else ""
     except (StorageError, LookupError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:
         return shortened(printable(f"cannot be read: {error}"), 3 * WIDTH)
 
@@ -141,10 +141,11 @@ def _first_entries(branch: Branch) -> str:
     shape = array.shape
     counts = (*(1 for _ in shape[:-1]), min(shape[-1], FEW)) if shape else ()
     entries = array.read(Box((0,) * len(shape), counts, (1,) * len(shape))).reshape(-1)
-    return _listed([_entry(entry) for entry in entries], array.nbytes // (array.dtype.itemsize or 1))
+    return _listed([short_entry(entry) for entry in entries], array.nbytes // (array.dtype.itemsize or 1))
 
 
-def _entry(entry: Any) -> str:
+def short_entry(entry: Any) -> str:
+    """One entry of an array or list, in few characters."""
     if isinstance(entry, (float, np.floating)):
         return f"{entry:.6g}"
     if isinstance(entry, np.complexfloating):

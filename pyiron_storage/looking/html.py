@@ -11,6 +11,7 @@ from pyiron_storage.looking.describing import label, printable, short_value, sho
 from pyiron_storage.looking.folding import Shown, unfold
 from pyiron_storage.looking.pictures import COLUMNS, POINTS, ROWS, heat_map, line
 from pyiron_storage.looking.sampling import can_be_drawn, sample_array, sample_list
+from pyiron_storage.looking.tables import first_rows
 
 DEPTH: Final = 12
 LINES: Final = 400
@@ -50,6 +51,11 @@ STYLE: Final = """
 & svg.line { flex: none; height: 36px; background: color-mix(in srgb, currentColor 5%, transparent);
   border-radius: 3px; margin: 2px 0; }
 & svg.line path { fill: none; stroke: var(--accent); stroke-width: 1.4; stroke-linejoin: round; stroke-linecap: round; }
+& table { border-collapse: collapse; margin: .3em 0 .4em .9em; font-size: .92em; color: inherit; }
+& th, & td { padding: .1em .8em; text-align: right; border: 0; background: none; white-space: nowrap; }
+& th { border-bottom: 1px solid var(--rule); }
+& td { color: var(--value); }
+& td:first-child, & th { color: var(--faint); font-weight: 600; }
 & img.map { flex: none; border-radius: 3px; margin: 2px 0; image-rendering: pixelated; }
 """.replace("&", ".pyiron-storage" * 3)
 """The class three times over outranks what JupyterLab says of lists and pictures in all that it renders.
@@ -101,12 +107,12 @@ def _first_opened(root: Shown) -> set[int]:
 
 
 def _tree(shown: Shown, opened: set[int]) -> str:
-    metadata = _metadata(shown.branch)
-    if not shown.children and not metadata:
+    first = _metadata(shown.branch) + _table(shown.branch)
+    if not shown.children and not first:
         return f'<div class="leaf">{_line(shown)}</div>'
     below = "".join(f"<li>{_tree(child, opened)}</li>" for child in shown.children)
     is_open = " open" if id(shown) in opened else ""
-    return f"<details{is_open}><summary>{_line(shown)}</summary><ul>{metadata}{below}{_more(shown)}</ul></details>"
+    return f"<details{is_open}><summary>{_line(shown)}</summary><ul>{first}{below}{_more(shown)}</ul></details>"
 
 
 def _metadata(branch: Branch) -> str:
@@ -121,6 +127,20 @@ def _metadata(branch: Branch) -> str:
         for key, value in found.items()
     )
     return f'<li><details class="folded"><summary>metadata</summary><ul>{lines}</ul></details></li>' if lines else ""
+
+
+def _table(branch: Branch) -> str:
+    """The first rows of a data frame."""
+    table = first_rows(branch)
+    if table is None:
+        return ""
+    more = [f"… {table.more:,} more"] * bool(table.more)
+    head = "".join(f"<th>{escape(printable(name))}</th>" for name in [*table.names, *more])
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(printable(cell))}</td>' for cell in row)}</tr>"
+        for row in zip(*table.columns, strict=False)
+    )
+    return f"<li><table><tr>{head}</tr>{rows}</table></li>"
 
 
 def _more(shown: Shown) -> str:

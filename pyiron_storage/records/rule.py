@@ -93,6 +93,10 @@ class Rule:
         """Return what a path can name inside the node at a place."""
         return Parts()
 
+    def columns(self, place: Place) -> list[tuple[str, str, Place]]:
+        """Return the columns of what is a table: what stands above each, its name in a path, and its place."""
+        return []
+
 
 class Registry:
     """All rules: by name for reading, by type for writing."""

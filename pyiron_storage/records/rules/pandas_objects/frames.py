@@ -106,6 +106,14 @@ class FrameRule(Rule):
     def parts(self, place: Place) -> Parts:
         return FrameParts(place)
 
+    def columns(self, place: Place) -> list[tuple[str, str, Place]]:
+        parts = FrameParts(place)
+        index = ("", _reserved("index"), parts.find(_reserved("index")))
+        columns = [
+            (_title(name), name, column) for name, column in parts.places() if not isinstance(name, ReservedPart)
+        ]
+        return [index, *columns] if columns else []
+
     def shell(self, node: Node, decoder: Decoder) -> Any:
         return restored(self.name, decoder, lambda: object.__new__(library().DataFrame))
 
@@ -170,6 +178,11 @@ def _column(values: Any, index: Any) -> Any:
 
 def _reserved(name: str) -> ReservedPart:
     return ReservedPart(f"~{name}")
+
+
+def _title(name: str) -> str:
+    """What stands above a column: its label, without the marks that make it a part of a path."""
+    return name.removeprefix("~:") if isinstance(name, OtherKey) else name
 
 
 class FrameParts(Parts):
