@@ -15,7 +15,7 @@ import numpy as np
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.model.object_group import NATIVE_TYPES
 from pyiron_storage.records.rules.arrays import dtype_node, read_dtype
-from pyiron_storage.records.rules.values import LARGEST, SMALLEST, is_text
+from pyiron_storage.records.rules.values import LARGEST, SMALLEST, float_node, is_text, read_float
 
 Array = np.ndarray[Any, Any]
 
@@ -44,7 +44,7 @@ def to_json(value: Any) -> Any:
     check_native(value)
     kind = type(value)
     if kind is float and not math.isfinite(value):
-        return {"$": "float", "text": repr(value)}
+        return float_node(value)
     if kind is complex:
         return {"$": "complex", "real": to_json(value.real), "imag": to_json(value.imag)}
     if kind is bytes:
@@ -92,7 +92,7 @@ def dtype_of(node: dict[str, Any], where: str) -> np.dtype[Any]:
 
 
 _READERS = {
-    "float": lambda node, where: float(node["text"]),
+    "float": lambda node, where: read_float(node),
     "complex": lambda node, where: complex(from_json(node["real"], where), from_json(node["imag"], where)),
     "bytes": lambda node, where: base64.b64decode(node["base64"]),
     "array": _array,

@@ -23,7 +23,7 @@ import numpy as np
 from pyiron_storage.records.document import LEAST
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY, Rule
-from pyiron_storage.records.rules.values import is_text
+from pyiron_storage.records.rules.values import have_text_keys
 
 _LEAVES: Final = frozenset(
     """
@@ -63,7 +63,7 @@ def _discover(start: list[Any], rule: RowsRule, encoder: Encoder) -> None:
     for (_, keys), instances in discovery.groups.items():
         are_new = known.isdisjoint(map(id, instances))
         rows = instances if are_new else [instance for instance in instances if id(instance) not in known]
-        if len(rows) >= LEAST and set(map(type, keys)) == {str} and is_text("".join(keys)):
+        if len(rows) >= LEAST and keys and have_text_keys(list(map(_attributes, rows)), keys):
             encoder.add_table(rows, rule)
 
 

@@ -29,6 +29,22 @@ def count_holders(values: list[Any]) -> Iterator[int]:
 
 HELD_BY_LIST: Final = next(count_holders([object()]))
 """The reference count of a thing that only one list holds."""
+_HELD_FOR_EVER: Final = sys.getrefcount(None)
+"""From Python 3.12 on that of all immortal objects; before, of None alone."""
+
+
+def count_alone(values: list[Any], held: int) -> int:
+    """How many of the values nothing else holds, where `held` is the reference count of one that nothing else does.
+
+    What is immortal counts among them: `timedelta(0)` or ``b""``, of which Python makes the one object again.
+    """
+    alone = countOf(count_holders(values), held)
+    return alone if alone == len(values) else alone + countOf(count_holders(values), _HELD_FOR_EVER)
+
+
+def are_alone(values: list[Any], held: int) -> list[bool]:
+    """Of each of the values, whether nothing else holds it; as for `count_alone`."""
+    return list(map({held, _HELD_FOR_EVER}.__contains__, count_holders(values)))
 
 
 exhaust: Final = deque[None](maxlen=0).extend
@@ -55,7 +71,7 @@ class ColumnKind:
         """
         if countOf(map(type, values), type(values[0])) != len(values):
             return None
-        if self.has_identity and countOf(count_holders(values), held) != len(values):
+        if self.has_identity and count_alone(values, held) != len(values):
             return None
         return values
 

@@ -207,7 +207,10 @@ class ScalarRule(Rule):
         dtype = dtype_node(obj.dtype)
         if dtype is None or type(obj) is not obj.dtype.type:
             return reduce_rule.encode(obj, encoder)
-        return scalar_node(obj, dtype)
+        return scalar_node(obj, dtype) if type(obj) is np.bool_ else encoder.once(obj, self)  # there are two of bool
+
+    def fill_node(self, obj: np.generic, node: Node, encoder: Encoder) -> None:
+        node.update(scalar_node(obj, dtype_node(obj.dtype)))
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         dtype = read_dtype(node["dtype"], decoder.record.place)
@@ -241,8 +244,10 @@ class DtypeRule(Rule):
     type_names = ("numpy.dtype",)
 
     def encode(self, obj: np.dtype[Any], encoder: Encoder) -> Node:
-        dtype = dtype_node(obj)
-        return reduce_rule.encode(obj, encoder) if dtype is None else {"$": "dtype", "dtype": dtype}
+        return reduce_rule.encode(obj, encoder) if dtype_node(obj) is None else encoder.once(obj, self)
+
+    def fill_node(self, obj: np.dtype[Any], node: Node, encoder: Encoder) -> None:
+        node["dtype"] = dtype_node(obj)
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         return read_dtype(node["dtype"], decoder.record.place)

@@ -8,7 +8,10 @@ JSON has finite floats, integers and text; what it lacks gets a rule: ``float``
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+import struct
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+from operator import countOf
 from typing import Any, Final
 
 from pyiron_storage.records.decoder import Decoder
@@ -48,7 +51,7 @@ class IntRule(Rule):
 
 
 class FloatRule(Rule):
-    """``{"$":"float","text":"nan"}``, and ``inf``, ``-inf``."""
+    """``{"$":"float","text":"nan"}``, and ``inf``, ``-inf``; with ``bits`` where not a number has others than usual."""
 
     name = "float"
     kind = "value"
@@ -57,7 +60,7 @@ class FloatRule(Rule):
         return float_node(obj)
 
     def decode(self, node: Node, decoder: Decoder) -> float:
-        return float(node["text"])
+        return read_float(node)
 
 
 class StrRule(Rule):
@@ -113,7 +116,26 @@ class BytearrayRule(BytesRule):
 
 def float_node(value: float) -> Node:
     """The node of a float."""
-    return value if math.isfinite(value) else {"$": "float", "text": repr(value)}
+    if math.isfinite(value):
+        return value
+    node = {"$": "float", "text": repr(value)}
+    bits = _FLOAT.pack(value).hex()
+    return {**node, "bits": bits} if math.isnan(value) and bits != _NAN_BITS else node
+
+
+def read_float(node: Node) -> float:
+    """The float of a node that is no JSON number; the inverse of `float_node`."""
+    if "bits" not in node:
+        return float(node["text"])
+    data = bytes.fromhex(node["bits"])
+    if len(data) != _FLOAT.size:
+        raise ValueError(f"{node['bits']!r} are not the bits of a float")
+    value: float = _FLOAT.unpack(data)[0]
+    return value
+
+
+_FLOAT: Final = struct.Struct(">d")
+_NAN_BITS: Final = _FLOAT.pack(math.nan).hex()
 
 
 def complex_node(value: complex) -> Node:
@@ -130,6 +152,41 @@ def is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def have_text_keys(states: Sequence[dict[Any, Any]], keys: tuple[Any, ...]) -> bool:
+    """Whether dicts have the same keys in the same order, all of them valid text and of type `str` itself.
+
+    A key of a class of its own, that equals a text, is another key.
+    """
+    if not are_text(keys) or countOf(map(len, states), len(keys)) != len(states):
+        return False
+    return all(
+        types.count(str) == len(types) and found == [*keys] * (len(found) // len(keys))
+        for found, types in _keys_in_pieces(states)
+        if found
+    )
+
+
+def are_text(keys: tuple[Any, ...]) -> bool:
+    """Whether all are valid text and of type `str` itself."""
+    return not set(map(type, keys)) - {str} and is_text("".join(keys))
+
+
+def have_str_keys(states: Sequence[dict[Any, Any]]) -> bool:
+    """Whether all keys of some dicts are of type `str` itself."""
+    return all(types.count(str) == len(types) for _, types in _keys_in_pieces(states))
+
+
+def _keys_in_pieces(states: Sequence[dict[Any, Any]]) -> Iterator[tuple[list[Any], list[type]]]:
+    """The keys of some dicts at a time, and their types."""
+    for start in range(0, len(states), AT_A_TIME):
+        keys = list(chain.from_iterable(states[start : start + AT_A_TIME]))
+        yield keys, list(map(type, keys))
+
+
+AT_A_TIME: Final = 512
+"""So many dicts have keys that stay in the processor's cache."""
 
 
 def all_plain(values: Collection[Any]) -> bool:

@@ -1,4 +1,7 @@
-"""Columns of a few groups of like things: None among numbers, dicts whose keys differ in some rows."""
+"""Columns of a few groups of like things: None among numbers, dicts whose keys differ in some rows.
+
+Numbers of numpy, dates and their like are two groups where other things hold some of them: those go on as a column.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from pyiron_storage.records.columns.column import (
     prepare_column,
 )
 from pyiron_storage.records.columns.entries import put_cell
-from pyiron_storage.records.columns.kind import ColumnKind, exhaust
+from pyiron_storage.records.columns.kind import ColumnKind, are_alone, exhaust
 from pyiron_storage.records.columns.kinds.rows import prepare_like_dicts
 from pyiron_storage.records.columns.outlines import Chosen, Outline, Walk
 from pyiron_storage.records.decoder import Decoder
@@ -57,7 +60,12 @@ class MixedColumn(ColumnKind):
         if len(different) > MOST_GROUPS or (len(values) < PLAIN_LEAST and different <= PLAIN):
             return None
         are_dicts = different == {dict}
-        keys = list(map(tuple, values)) if are_dicts else _keys(values, types, different, encoder)
+        if are_dicts:
+            keys: list[Any] = list(map(tuple, values))
+        elif len(different) == 1 and REGISTRY.find(types[0]).kind == "value":
+            keys = are_alone(values, held)
+        else:
+            keys = _keys(values, types, different, encoder)
         names = _group_names(keys)
         if names is None:
             return None

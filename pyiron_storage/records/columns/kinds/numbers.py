@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import marshal
-import math
+import struct
 from array import array
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from pyiron_storage.records.document import Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.arrays import Array, plain_elements, read_dtype
-from pyiron_storage.records.rules.values import PLAIN
+from pyiron_storage.records.rules.values import PLAIN, float_node, read_float
 
 
 class ConstantColumn(ColumnKind):
@@ -61,21 +60,17 @@ class NumberColumn(ColumnKind):
         else:
             numbers = np.frombuffer(record.bytes_at(node["at"]), dtype)[start:stop]
         values: list[Node] = numbers.tolist()
-        return list(map(_plain, values)) if dtype.kind == "f" and not np.isfinite(numbers).all() else values
+        return list(map(float_node, values)) if dtype.kind == "f" and not np.isfinite(numbers).all() else values
 
     def outline(self, node: Node, walk: Walk) -> Outline:
         return walk.like_the_first(node)
 
     def put(self, column: Place, index: int, new: Node) -> bool:
         dtype = read_dtype(column.node["dtype"], column.record.place)
-        number = float(new["text"]) if type(new) is dict and new.get("$") == "float" else new
-        if type(number) is not _PYTHON_TYPES.get(dtype.kind):
+        number = read_float(new) if type(new) is dict and new.get("$") == "float" else new
+        if type(number) is not _PYTHON_TYPES.get(dtype.kind) or not _holds(dtype, number):
             return False
-        try:
-            data = np.array(number, dtype).tobytes()
-        except OverflowError:
-            return False
-        column.record.overwrite(column.node, index * dtype.itemsize, data)
+        column.record.overwrite(column.node, index * dtype.itemsize, np.array(number, dtype).tobytes())
         return True
 
 
@@ -83,17 +78,18 @@ class FloatColumn(NumberColumn):
     """Numbers of 8 bytes."""
 
     def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Array | None:
-        """In one pass: `marshal` writes a tag and 8 bytes for each float, and what is none gets another tag.
+        """In pieces that stay in the processor's cache, of which the types are asked first.
 
-        https://docs.python.org/3/library/marshal.html; in pieces that stay in the processor's cache.
+        `struct` would take integers as well, and `marshal`, which tells them apart, would write whatever else is
+        among the floats, each time anew where it is there more than once.
         """
         numbers = np.empty(len(values))
+        data = numbers.data.cast("B")
         for start in range(0, len(values), AT_A_TIME):
             piece = values[start : start + AT_A_TIME]
-            tagged = _tagged_floats(piece)
-            if tagged is None:
+            if list(map(type, piece)).count(float) != len(piece):
                 return None
-            numbers[start : start + AT_A_TIME] = tagged["number"]
+            struct.pack_into(f"{len(piece)}d", data, start * numbers.itemsize, *piece)
         return numbers
 
     def encode(self, values: Array, held: int, encoder: Encoder) -> dict[str, Node]:
@@ -101,22 +97,6 @@ class FloatColumn(NumberColumn):
 
 
 AT_A_TIME: Final = 8192
-_TAGGED: Final = np.dtype([("tag", "u1"), ("number", "<f8")])
-_FLOAT_TAG: Final = ord("g")
-
-
-def _tagged_floats(values: list[Any]) -> Array | None:
-    try:
-        written = marshal.dumps(values, 2)
-    except ValueError:  # something that marshal does not write
-        return None
-    if len(written) != _MARSHAL_HEADER + len(values) * _TAGGED.itemsize:
-        return None
-    tagged = np.frombuffer(written, _TAGGED, offset=_MARSHAL_HEADER)
-    return tagged if (tagged["tag"] == _FLOAT_TAG).all() else None
-
-
-_MARSHAL_HEADER: Final = len(marshal.dumps([], 2))
 
 
 class IntColumn(NumberColumn):
@@ -134,7 +114,24 @@ class IntColumn(NumberColumn):
         low, high = int(wide.min()), int(wide.max())
         if low == high:
             return constant(low)
-        return _numbers(wide.astype(np.promote_types(*map(np.min_scalar_type, (low, high))), copy=False), encoder)
+        return _numbers(wide.astype(_smallest(low, high), copy=False), encoder)
+
+
+def _smallest(low: int, high: int) -> np.dtype[Any]:
+    """The smallest dtype that holds two integers, and so those between them.
+
+    By their ranges alone: numpy promotes int8 and uint64 to float64, which holds few of them.
+    """
+    return next(dtype for dtype in _INTEGERS if holds_integers(dtype, low, high))
+
+
+_INTEGERS: Final = tuple(map(np.dtype, ("u1", "i1", "u2", "i2", "u4", "i4", "i8")))
+
+
+def holds_integers(dtype: np.dtype[Any], low: int, high: int) -> bool:
+    """Whether integers are in the range of a dtype; before version 2 numpy takes those beyond it modulo the range."""
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= low and high <= limits.max)
 
 
 class BoolColumn(NumberColumn):
@@ -173,8 +170,11 @@ def column_bytes(node: Node, record: Record, *, keep: bool = False) -> Any:
 _PYTHON_TYPES: Final = {"b": bool, "i": int, "u": int, "f": float}
 
 
-def _plain(value: Any) -> Node:
-    return {"$": "float", "text": repr(value)} if type(value) is float and not math.isfinite(value) else value
+def _holds(dtype: np.dtype[Any], number: Any) -> bool:
+    """Whether a number stays the same in a dtype for numbers of its type."""
+    if dtype.kind == "f":
+        return dtype.itemsize == np.dtype(float).itemsize
+    return dtype.kind == "b" or holds_integers(dtype, number, number)
 
 
 COLUMN_KINDS.add(ConstantColumn(), type(None))

@@ -7,7 +7,7 @@ from operator import countOf
 from typing import Any
 
 from pyiron_storage.records.columns.column import decode_lengths, encode_lengths
-from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_holders
+from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind, count_alone
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
@@ -26,7 +26,7 @@ class BytesColumn(ColumnKind):
         if self._make is bytearray or b"" not in values:
             return values if super().prepare(values, held, encoder) is not None else None
         longer = list(filter(None, values))  # there is only one b""
-        return values if countOf(count_holders(longer), held + 1) == len(longer) else None
+        return values if count_alone(longer, held + 1) == len(longer) else None
 
     def encode(self, values: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
         lengths = encode_lengths(list(map(len, values)), encoder)

@@ -29,7 +29,7 @@ from pyiron_storage.records.names import importable_name
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.objects import ObjectRule, fill_reduced, is_plain, reduce, set_state, type_number
-from pyiron_storage.records.rules.values import is_text
+from pyiron_storage.records.rules.values import have_text_keys
 
 
 class CallColumn(ColumnKind):
@@ -192,7 +192,7 @@ def _states(states: list[Any], attributes: list[dict[str, Any]], encoder: Encode
     keys = tuple(states[0]) if type(states[0]) is dict else ()
     if all(map(is_, states, attributes)):
         return encode_column(states, HELD_BY_LIST + 3, encoder)  # by the object, the reduction and both lists
-    if not keys or not _are_temporary(states) or any(tuple(state) != keys for state in states) or not _are_text(keys):
+    if not keys or not _are_temporary(states) or not have_text_keys(states, keys):
         with within(*[] if type(states[0]) is dict else [ReservedPart("~state")]):
             return encode_column(states, HELD_BY_LIST + 1, encoder)
     columns = []
@@ -208,10 +208,6 @@ def _are_temporary(states: list[Any]) -> bool:
     return all(type(state) is dict for state in states) and countOf(count_holders(states), HELD_BY_LIST + 1) == len(
         states
     )
-
-
-def _are_text(keys: tuple[Any, ...]) -> bool:
-    return set(map(type, keys)) == {str} and is_text("".join(keys))
 
 
 def _one_by_one(rows: list[Any], reductions: list[Any], encoder: Encoder) -> list[Node]:

@@ -21,7 +21,7 @@ from pyiron_storage.records.navigate import NodeInfo, container_info
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.instances import is_row_class
 from pyiron_storage.records.rules.objects import set_state, type_number
-from pyiron_storage.records.rules.values import is_text
+from pyiron_storage.records.rules.values import are_text, have_str_keys, have_text_keys
 
 MOST_IN_DISPLAY: Final = 100
 
@@ -37,19 +37,13 @@ class Rows(NamedTuple):
 def as_rows(values: list[Any], states: list[dict[Any, Any]]) -> Rows | None:
     """Values whose states are dicts with the same keys, all of them text; None where they are not."""
     keys = tuple(states[0])
-    if countOf(map(len, states), len(keys)) != len(states) or countOf(map(tuple, states), keys) != len(states):
-        return None
-    return Rows(values, states, keys) if _are_text(keys) else None
+    return Rows(values, states, keys) if have_text_keys(states, keys) else None
 
 
 def prepare_like_dicts(values: list[Any], keys: tuple[Any, ...], held: int) -> Prepared | None:
-    """The column of dicts that are known to have the same keys; None where it is not known that it is one."""
+    """The column of dicts whose keys are equal; None where it is not known that it is one."""
     alone = len(values) >= LEAST and countOf(count_holders(values), held) == len(values)
-    return Prepared(DICTS, Rows(values, values, keys)) if alone and _are_text(keys) else None
-
-
-def _are_text(keys: tuple[Any, ...]) -> bool:
-    return not set(map(type, keys)) - {str} and is_text("".join(keys))
+    return Prepared(DICTS, Rows(values, values, keys)) if alone and are_text(keys) and have_str_keys(values) else None
 
 
 class DictColumn(ColumnKind):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from operator import attrgetter, countOf
 from typing import Any, Final
 
 import numpy as np
@@ -25,9 +25,10 @@ class ScalarColumn(ColumnKind):
     """``{"of":"scalar","dtype":...,"at":...}`` or ``native``."""
 
     name = "scalar"
-    has_identity = False
 
     def prepare(self, values: list[Any], held: int, encoder: Encoder) -> list[Any] | None:
+        if type(values[0]) is np.bool_:  # of which there are two objects
+            return values if countOf(map(type, values), np.bool_) == len(values) else None
         scalars: list[Any] | None = super().prepare(values, held, encoder)
         if scalars is None or scalars[0].dtype.kind not in "mM":
             return scalars
