@@ -468,6 +468,8 @@ def is_atom(thing):
 
 def parts_of(thing):
     """What a thing holds, with a name for each: items, then attributes."""
+    if isinstance(thing, pathlib.PurePath):
+        return []  # its slots are caches, which from Python 3.12 on say how it was made
     if isinstance(thing, np.ndarray):
         return [("shape", str((thing.shape, thing.dtype, thing.flags.writeable)))] + list(
             enumerate(thing.ravel().tolist())
