@@ -191,6 +191,10 @@ class CannotImportError(StorageError, ImportError):
     """A class or function that an object needs cannot be imported."""
 
 
+class NotAClassError(CannotImportError, TypeError):
+    """An object is stored whose class is something else now."""
+
+
 class VersionMismatchError(StorageError, ImportError):
     """A package has another version than when an object was stored, and `versions=` refuses that.
 

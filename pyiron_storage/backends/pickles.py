@@ -28,7 +28,7 @@ from pyiron_storage.errors import (
 )
 from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.files.replacing import replace_file
-from pyiron_storage.model.metadata import OWN, Metadata, new_metadata
+from pyiron_storage.model.metadata import Metadata, has_own_metadata, new_metadata
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name
 from pyiron_storage.records.navigate import NodeInfo
@@ -132,7 +132,7 @@ class PickleStorage(GenericStorage):
     def _metadata_for(self, value: Any) -> dict[str, Any]:
         """The metadata of an object; nothing where nobody gave any, so that the file is the plain format."""
         given = self._session.options.get("metadata")
-        return new_metadata(given, value) if given or hasattr(value, OWN) else {}
+        return new_metadata(given, value) if given or has_own_metadata(value) else {}
 
     @property
     def metadata(self) -> Metadata:

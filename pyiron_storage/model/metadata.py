@@ -18,6 +18,7 @@ import orjson
 
 from pyiron_storage.errors import InvalidOptionError, MetadataMismatchError
 from pyiron_storage.provenance.authorship import authorship, now
+from pyiron_storage.records.hooks import attributes_of, defines
 
 _PLAIN: Final = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 OWN = "__metadata__"
@@ -158,9 +159,14 @@ def _converted(value: Any) -> Any:
 def new_metadata(given: Mapping[str, Any] | None, obj: Any) -> dict[str, Any]:
     """The metadata of an object that is stored anew: what is filled in, what it brings along, what was given."""
     metadata: dict[str, Any] = dict(authorship())
-    if not isinstance(obj, type) and hasattr(type(obj), "__dict__") and hasattr(obj, OWN):
+    if has_own_metadata(obj):
         metadata[OWN] = _own(getattr(obj, OWN))
     return metadata | dict(given or {})
+
+
+def has_own_metadata(obj: Any) -> bool:
+    """Whether an object, or its class, has metadata of its own; one that answers every name has none."""
+    return not isinstance(obj, type) and (OWN in attributes_of(obj) or defines(type(obj), OWN))
 
 
 def _own(value: Any) -> Any:

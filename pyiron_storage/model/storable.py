@@ -22,6 +22,7 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.hooks import attributes_of
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import NO_SHELL, REGISTRY, Rule
@@ -152,7 +153,7 @@ def _settled(obj: Any) -> Any:
     """Put the real list or dict where a class kept what `storage[name]` gave: no restored object holds a view."""
     if isinstance(obj, type):
         return obj
-    for name, value in list(getattr(obj, "__dict__", {}).items()):
+    for name, value in list(attributes_of(obj).items()):
         if isinstance(value, _MAY_HOLD):
             obj.__dict__[name] = _plain(value, set())
     for slot in copyreg._slotnames(type(obj)):  # type: ignore[attr-defined]

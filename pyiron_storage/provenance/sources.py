@@ -29,7 +29,7 @@ def source_digest(obj: Any) -> str | None:
     >>> source_digest(len) is None
     True
     """
-    obj = getattr(obj, "__func__", obj)  # of a bound method
+    obj = obj.__func__ if isinstance(obj, types.MethodType) else obj
     if not isinstance(obj, (type, types.FunctionType)):
         return None
     try:

@@ -6,7 +6,6 @@ be imported under its name is kept by value, as cloudpickle bytes.
 
 from __future__ import annotations
 
-import pickle
 import types
 from typing import Any, Final
 
@@ -21,8 +20,25 @@ def name_of(obj: Any, qualified: str | None = None) -> str:
     if isinstance(obj, types.ModuleType):
         return obj.__name__
     qualified = qualified or getattr(obj, "__qualname__", None) or obj.__name__
-    # pickle's own search: __module__ where there is one, else the module that holds the object
-    return f"{pickle.whichmodule(obj, qualified)}:{qualified}"  # type: ignore[attr-defined]
+    return f"{_module_of(obj)}:{qualified}"
+
+
+def _module_of(obj: Any) -> str:
+    """The name of the module that a class or function says it is of.
+
+    What says nothing itself is of the module of what it belongs to. `pickle.whichmodule` asks
+    every imported module for it instead, which runs code of modules that have nothing to do
+    with it: torch raises there, others are imported only then.
+    """
+    module = getattr(obj, "__module__", None)
+    owner = getattr(obj, "__self__", None) if module is None else None
+    if module is None and owner is None:
+        owner = getattr(obj, "__objclass__", None) or type(obj)
+    if isinstance(owner, types.ModuleType):
+        return owner.__name__
+    if owner is not None:
+        module = (owner if isinstance(owner, type) else type(owner)).__module__
+    return str(module)
 
 
 def importable_name(obj: Any, qualified: str | None = None) -> str | None:

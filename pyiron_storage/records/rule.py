@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from pyiron_storage.records.document import Node
+from pyiron_storage.records.hooks import registered_reducer
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
 
@@ -125,6 +126,8 @@ class Registry:
 
     def find(self, cls: type) -> Rule:
         """Return the rule for objects of a type."""
+        if registered_reducer(cls) is not None:  # as with pickle, this goes before what is known of the class
+            return self._fallback
         rule = self.exact.get(cls) or self._found.get(cls)
         if rule is None:
             rule = next((rule for predicate, rule in self._predicates if predicate(cls)), self._fallback)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.hooks import registered_reducer
 from pyiron_storage.records.places import Place
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class ColumnKinds:
 
     def candidates(self, cls: type, value: Any) -> list[ColumnKind]:
         """The kinds for values of a type, of which one is given."""
-        if cls in self._exact:
+        if cls in self._exact and registered_reducer(cls) is None:
             return [self._exact[cls], *self._others]
         return [kind for predicate, kind in self._predicates if predicate(cls, value)] + self._others
 

@@ -3,6 +3,7 @@
 from pyiron_storage.records.rules import values  # noqa: I001  predicates: later ones are asked first
 from pyiron_storage.records.rules import containers
 from pyiron_storage.records.rules import objects
+from pyiron_storage.records.rules import exceptions
 from pyiron_storage.records.rules import methods
 from pyiron_storage.records.rules import arrays
 from pyiron_storage.records.rules import instances
@@ -15,6 +16,7 @@ from pyiron_storage.records.rules import sparse_matrices
 __all__ = [
     "arrays",
     "containers",
+    "exceptions",
     "instances",
     "methods",
     "object_arrays",

@@ -13,6 +13,7 @@ from pyiron_storage.records.columns.kind import COLUMN_KINDS
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.hooks import defines
 from pyiron_storage.records.rule import REGISTRY, Rule
 from pyiron_storage.records.rules.objects import ObjectRule, is_plain, slot_names
 from pyiron_storage.records.tables import RowsRule, look_for_tables
@@ -35,7 +36,7 @@ class TableRule(RowsRule):
     kind = "list"
 
     def takes(self, cls: type, obj: Any) -> bool:
-        return is_row_class(cls, obj) and not hasattr(cls, "__setstate__")
+        return is_row_class(cls, obj) and not defines(cls, "__setstate__")
 
     def fill_node(self, rows: list[Any], node: Node, encoder: Encoder) -> None:
         kind = COLUMN_KINDS.by_name["object"]
@@ -82,12 +83,7 @@ class RowRule(Rule):
 
 def is_row_class(cls: type, obj: Any) -> bool:
     """Whether instances of a class are their ``__dict__`` and nothing else, and no rule of their own stores them."""
-    return (
-        REGISTRY.find(cls) is INSTANCES
-        and is_plain(cls, obj)
-        and not slot_names(cls)
-        and type(getattr(obj, "__dict__", None)) is dict
-    )
+    return REGISTRY.find(cls) is INSTANCES and is_plain(cls, obj) and not slot_names(cls) and defines(cls, "__dict__")
 
 
 INSTANCES: Final = InstanceRule()

@@ -16,7 +16,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, Final
 
-from pyiron_storage.errors import CannotImportError, DamagedRecordError
+from pyiron_storage.errors import DamagedRecordError, NotAClassError
 from pyiron_storage.paths import ReservedPart
 from pyiron_storage.provenance.origins import origin_of
 from pyiron_storage.provenance.sources import source_digest
@@ -26,6 +26,7 @@ from pyiron_storage.records.damage import call, calls_what_is_named, new
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.hooks import defines, has_own_hooks, inherits, is_looked_up_plainly, method_of
 from pyiron_storage.records.names import importable_name, name_of
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
@@ -72,7 +73,7 @@ class ObjectRule(Rule):
     def shell(self, node: Node, decoder: Decoder) -> Any:
         cls = decoder.type(node.get("type"))
         if not isinstance(cls, type):
-            raise CannotImportError(f"{decoder.record.place}: {cls!r} is no class, but an object of it is stored.")
+            raise not_a_class(cls, decoder)
         return new(cls)
 
     def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
@@ -102,7 +103,7 @@ class CallRule(Rule):
         return call(function, *map(decoder.decode, decoder.array(node["args"])))
 
     def fill(self, shell: Any, node: Node, decoder: Decoder) -> None:
-        if "items" in node:
+        if node.get("items"):
             _extend(shell, [decoder.decode(item) for item in decoder.array(node["items"])])
         for key, value in decoder.array(node.get("pairs", [])):
             call(operator.setitem, shell, decoder.decode(key), decoder.decode(value))
@@ -122,28 +123,36 @@ class NewRule(CallRule):
     def shell(self, node: Node, decoder: Decoder) -> Any:
         cls = called(node["function"], decoder) if "function" in node else decoder.type(node.get("type"))
         if not isinstance(cls, type):  # what is not has a ``__new__`` of the file's making
-            raise DamagedRecordError(f"{decoder.record.place}: {type(cls).__qualname__} is no class of objects.")
+            raise not_a_class(cls, decoder)
         arguments, kwargs = map(decoder.decode, decoder.array(node["args"])), decoder.decode(node.get("kwargs", {}))
         return call(cls.__new__, cls, *arguments, **dict(_pairs_of(kwargs, cls)))
+
+
+def not_a_class(found: Any, decoder: Decoder) -> NotAClassError:
+    """The error for what an object is to be made of, where that is no class, or no more."""
+    return NotAClassError(
+        f"{decoder.record.place}: an object is to be made of what is no class, a {type(found).__qualname__}. "
+        "Where its class has another name now, give rename=; on_missing='raw' shows what is stored."
+    )
 
 
 # -- taking apart ------------------------------------------------------------
 
 
-_BASE: Any = object
-
-
 def is_plain(cls: type, obj: Any) -> bool:
     """Whether objects of a class are their attributes and nothing else, by the pickle protocol's own hooks."""
+    return is_plain_class(cls) and not has_own_hooks(obj) and _reduces_plainly(obj)
+
+
+def is_plain_class(cls: type) -> bool:
+    """Whether a class has no hooks of the pickle protocol that say what its objects are."""
     return (
-        cls.__reduce_ex__ is _BASE.__reduce_ex__
-        and cls.__reduce__ is _BASE.__reduce__
-        and cls.__getstate__ is _BASE.__getstate__
+        inherits(cls, object, "__reduce_ex__", "__reduce__", "__getstate__")
+        and is_looked_up_plainly(cls)
         and cls not in copyreg.dispatch_table
-        and not hasattr(cls, "__getnewargs__")
-        and not hasattr(cls, "__getnewargs_ex__")
+        and not defines(cls, "__getnewargs__")
+        and not defines(cls, "__getnewargs_ex__")
         and not issubclass(cls, (list, dict))
-        and _reduces_plainly(obj)
     )
 
 
@@ -170,7 +179,7 @@ def _fill_attributes(obj: Any, node: Node, encoder: Encoder) -> None:
         node["slots"] = _attributes(slots, encoder)
     elif state is not None:
         node["state"] = _attributes(state, encoder)
-    elif hasattr(obj, "__dict__") and not hasattr(obj, "__setstate__"):
+    elif defines(type(obj), "__dict__") and not defines(type(obj), "__setstate__"):
         node["state"] = {}  # says that it may be given attributes
 
 
@@ -206,15 +215,30 @@ def fill_reduced(obj: Any, node: Node, reduced: Any, encoder: Encoder) -> None:
     encoder.temporaries.update(_temporaries(reduced))
     function, args, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
     node.clear()
+    check_class(obj, function, args, encoder)
     _fill_call(node, function, args, encoder)
-    if items is not None:
+    if items is not None and (listed := list(items)):  # as with pickle, nothing is appended where there are none
         node["items"] = []
-        fill_items(node["items"], list(items), encoder)
-    if pairs is not None:
+        fill_items(node["items"], listed, encoder)
+    if pairs is not None and (paired := list(pairs)):
         node["pairs"] = []
-        fill_pairs(node["pairs"], list(pairs), encoder)
+        fill_pairs(node["pairs"], paired, encoder)
     if state is not None:
         _fill_state(node, state, setter, encoder)
+
+
+def check_class(obj: Any, function: Any, args: tuple[Any, ...], encoder: Encoder) -> None:
+    """Refuse, as pickle does, what would come back as something of another class: proxies that forget to forward.
+
+    Raises
+    ------
+    NotStorableError
+        If the object is made anew, of another class than it says that it is of.
+    """
+    if getattr(function, "__name__", "") in ("__newobj__", "__newobj_ex__") and args and obj.__class__ is not args[0]:
+        raise encoder.refusal(
+            obj, f"it says that it is of {obj.__class__!r:.80}, and would be made anew as one of {args[0]!r:.80}."
+        )
 
 
 def _temporaries(reduced: tuple[Any, ...]) -> list[int]:
@@ -329,9 +353,8 @@ def set_state(obj: Any, state: Any) -> None:
     Only what classes have counts: the attributes of an object are what a file says,
     and it shall not choose by them what is called.
     """
-    setstate = _method_of(obj, "__setstate__")
-    if setstate is not None:
-        call(setstate, state)
+    if defines(type(obj), "__setstate__"):
+        call(method_of(obj, "__setstate__"), state)
         return
     slots = None
     if type(state) is tuple and len(state) == 2:
@@ -346,8 +369,14 @@ def _set_attributes(obj: Any, state: dict[Any, Any] | None, slots: dict[Any, Any
         for key, value in _pairs_of(state, type(obj)):
             attributes[sys.intern(key) if type(key) is str else key] = value
     if slots:
-        for key, value in _pairs_of(slots, type(obj)):
-            setattr(obj, key, value)
+        set_slots(obj, slots)
+
+
+@calls_what_is_named
+def set_slots(obj: Any, slots: Any) -> None:
+    """Set attributes of an object by its class, as those that stand in slots are."""
+    for key, value in _pairs_of(slots, type(obj)):
+        setattr(obj, key, value)
 
 
 def _pairs_of(state: Any, cls: type) -> Iterable[tuple[Any, Any]]:
@@ -361,24 +390,15 @@ def _pairs_of(state: Any, cls: type) -> Iterable[tuple[Any, Any]]:
 
 @calls_what_is_named
 def _extend(obj: Any, items: list[Any]) -> None:
-    extend = _method_of(obj, "extend")
+    extend = method_of(obj, "extend")
     if extend is not None:
         extend(items)
         return
-    append = _method_of(obj, "append")
+    append = method_of(obj, "append")
     if append is None:
         raise DamagedRecordError(f"Items are stored for {type(obj).__qualname__}, which has neither extend nor append.")
     for item in items:
         append(item)
-
-
-def _method_of(obj: Any, name: str) -> Any:
-    """What the class of an object has under a name, bound to the object; None where it has none."""
-    cls = type(obj)
-    if getattr(cls, name, None) is None:
-        return None
-    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
-    return found if found is None or not hasattr(found, "__get__") else found.__get__(obj, cls)
 
 
 def _is_import(cls: type) -> bool:

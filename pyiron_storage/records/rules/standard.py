@@ -13,7 +13,7 @@ import enum
 import fractions
 import pathlib
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pyiron_storage.records.attribute_parts import FieldParts
 from pyiron_storage.records.damage import call
@@ -21,6 +21,7 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.hooks import attributes_of, defined, defines, inherits
 from pyiron_storage.records.parts import ArrayParts, Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
@@ -166,7 +167,11 @@ class RangeRule(Rule):
 
 
 class EnumRule(Rule):
-    """``{"$":"enum","type":n,"name":"RED","value":1}``: made from the value, as pickle does."""
+    """``{"$":"enum","type":n,"name":"RED","value":1}``: made from the value, as pickle does.
+
+    ``"by":"name"`` where the value does not lead back to the member: it is NaN, an array, an
+    object.
+    """
 
     name = "enum"
 
@@ -174,16 +179,31 @@ class EnumRule(Rule):
         return encoder.once(obj, self)
 
     def fill_node(self, obj: enum.Enum, node: Node, encoder: Encoder) -> None:
-        if type(obj).__reduce_ex__ is not _ENUM.__reduce_ex__:
+        if not inherits(type(obj), enum.Enum, "__reduce_ex__"):
             by_protocol.fill_node(obj, node, encoder)
             return
         node.update({"type": type_number(type(obj), encoder), "name": obj.name, "value": encoder.encode(obj._value_)})
+        if not _leads_back(obj._value_) and type(obj).__members__.get(str(obj.name)) is obj:
+            node["by"] = "name"
 
     def needs_first(self, node: Node) -> list[Node]:
         return [node["value"]]
 
     def shell(self, node: Node, decoder: Decoder) -> Any:
-        return call(decoder.type(node["type"]), decoder.decode(node["value"]))
+        cls = decoder.type(node["type"])
+        if node.get("by") == "name" and node["name"] in cls.__members__:
+            return cls.__members__[node["name"]]
+        return call(cls, decoder.decode(node["value"]))
+
+
+def _leads_back(value: Any) -> bool:
+    """Whether a value is equal to what it is when it is loaded, so that an enum finds its member by it."""
+    if type(value) is tuple:
+        return all(map(_leads_back, value))
+    return type(value) in _COMPARED and value == value  # noqa: PLR0124  nan is not
+
+
+_COMPARED: Final = frozenset([type(None), bool, int, float, complex, str, bytes])
 
 
 class PairsRule(Rule):
@@ -196,7 +216,7 @@ class PairsRule(Rule):
         self._type = cls
 
     def fill_node(self, obj: Any, node: Node, encoder: Encoder) -> None:
-        if getattr(obj, "__dict__", None):
+        if attributes_of(obj):
             by_protocol.fill_node(obj, node, encoder)
             return
         if self._type is collections.defaultdict:
@@ -247,7 +267,7 @@ class NamedtupleRule(Rule):
         return {"$": self.name, "items": []}
 
     def fill_node(self, obj: Any, node: Node, encoder: Encoder) -> None:
-        if not is_plain_namedtuple(type(obj)) or getattr(obj, "__dict__", None):
+        if not is_plain_namedtuple(type(obj)) or attributes_of(obj):
             by_protocol.fill_node(obj, node, encoder)
             return
         node.update({"type": type_number(type(obj), encoder), "fields": list(obj._fields)})
@@ -262,23 +282,18 @@ class NamedtupleRule(Rule):
 
 
 def _is_namedtuple(cls: type) -> bool:
-    return issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
+    return issubclass(cls, tuple) and isinstance(defined(cls, "_fields"), tuple)
 
 
 def is_plain_namedtuple(cls: Any) -> bool:
     """Whether a class is made from its items alone, without hooks of its own."""
     return (
-        cls.__reduce_ex__ is _TUPLE.__reduce_ex__
-        and cls.__reduce__ is _TUPLE.__reduce__
-        and cls.__getstate__ is _TUPLE.__getstate__
-        and getattr(cls.__getnewargs__, "__module__", "") == "collections"
-        and not hasattr(cls, "__getnewargs_ex__")
-        and not hasattr(cls, "__setstate__")
+        inherits(cls, tuple, "__reduce_ex__", "__reduce__", "__getstate__")
+        and getattr(defined(cls, "__getnewargs__"), "__module__", "") == "collections"
+        and not defines(cls, "__getnewargs_ex__")
+        and not defines(cls, "__setstate__")
     )
 
-
-_TUPLE: Any = tuple
-_ENUM: Any = enum.Enum
 
 REGISTRY.add(DecimalRule(), decimal.Decimal)
 REGISTRY.add(FractionRule(), fractions.Fraction)

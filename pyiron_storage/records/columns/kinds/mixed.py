@@ -25,6 +25,7 @@ from pyiron_storage.records.columns.outlines import Chosen, Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.hooks import attributes_of
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
@@ -169,6 +170,6 @@ def _key(value: Any) -> Hashable:
         return tuple(value)
     return (
         type(value),
-        tuple(getattr(value, "__dict__", ())),
+        tuple(attributes_of(value)),
         tuple(map(hasattr, repeat(value), slot_names(type(value)))),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from itertools import repeat
-from operator import attrgetter, countOf, itemgetter
+from operator import countOf, itemgetter
+from types import FunctionType
 from typing import Any
 
 from pyiron_storage.records.columns.column import encode_columns, entry, expanded
@@ -14,6 +15,7 @@ from pyiron_storage.records.damage import call
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.hooks import attributes_of, defined, defines, inherits
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.objects import type_number
 from pyiron_storage.records.rules.standard import NamedtupleRule, is_plain_namedtuple
@@ -28,7 +30,7 @@ class NamedtupleColumn(ColumnKind):
         rows: list[Any] | None = super().prepare(values, held, encoder)
         if rows is None or countOf(map(len, rows), len(rows[0]._fields)) != len(rows):
             return None
-        if hasattr(rows[0], "__dict__") and any(map(attrgetter("__dict__"), rows)):
+        if defines(type(rows[0]), "__dict__") and any(map(attributes_of, rows)):
             return None
         return rows
 
@@ -64,8 +66,9 @@ def _row(node: Node, items: list[Node]) -> Node:
 
 def _is_generated(cls: Any) -> bool:
     """Whether the ``__new__`` of a class is the one that `collections.namedtuple` made."""
-    module: str = getattr(cls.__new__, "__globals__", {}).get("__name__", "")
-    return module.startswith("namedtuple_")
+    made = defined(cls, "__new__")
+    function = made.__func__ if isinstance(made, staticmethod) else made
+    return isinstance(function, FunctionType) and str(function.__globals__.get("__name__")).startswith("namedtuple_")
 
 
 def _is_row_class(cls: Any, row: Any) -> bool:
@@ -73,9 +76,7 @@ def _is_row_class(cls: Any, row: Any) -> bool:
         issubclass(cls, tuple)
         and type(REGISTRY.find(cls)) is NamedtupleRule
         and is_plain_namedtuple(cls)
-        and cls.__getitem__ is _TUPLE.__getitem__
-        and cls.__iter__ is _TUPLE.__iter__
-        and cls.__len__ is _TUPLE.__len__
+        and inherits(cls, tuple, "__getitem__", "__iter__", "__len__", "__getattribute__")
     )
 
 

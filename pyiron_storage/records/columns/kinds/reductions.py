@@ -25,10 +25,19 @@ from pyiron_storage.records.damage import calls_what_is_named
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
+from pyiron_storage.records.hooks import attributes_of, defined
 from pyiron_storage.records.names import importable_name
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
-from pyiron_storage.records.rules.objects import ObjectRule, fill_reduced, is_plain, reduce, set_state, type_number
+from pyiron_storage.records.rules.objects import (
+    ObjectRule,
+    check_class,
+    fill_reduced,
+    is_plain,
+    reduce,
+    set_state,
+    type_number,
+)
 from pyiron_storage.records.rules.values import have_text_keys
 
 
@@ -39,11 +48,13 @@ class CallColumn(ColumnKind):
 
     def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
         reductions = _reductions(rows, encoder)
+        if type(reductions[0]) is tuple:
+            check_class(rows[0], reductions[0][0], reductions[0][1], encoder)
         calls = _alike_calls(reductions)
         if calls is None:
             return {"of": "nodes", "items": _one_by_one(rows, reductions, encoder)}
         kind, function, arguments = calls
-        attributes = [getattr(row, "__dict__", {}) for row in rows]
+        attributes = list(map(attributes_of, rows))
         node: dict[str, Node] = {"of": kind, "type": type_number(function, encoder)}
         has_state = reductions[0][2:3] not in ((), (None,))
         node["columns"] = _arguments(arguments, reductions, [] if has_state else attributes, encoder)
@@ -98,7 +109,7 @@ class NewColumn(CallColumn):
 
 def takes_fields(cls: Any) -> bool:
     """Whether the state of a class is the list of its fields: of dataclasses that are frozen and have slots."""
-    return getattr(cls, "__setstate__", None) is FrozenAndSlotted.__setstate__  # type: ignore[attr-defined]
+    return defined(cls, "__setstate__") is FrozenAndSlotted.__setstate__  # type: ignore[attr-defined]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

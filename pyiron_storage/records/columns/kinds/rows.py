@@ -17,6 +17,7 @@ from pyiron_storage.records.damage import call
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import LEAST, Node, Record, dump
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.hooks import defined, defines, inherits
 from pyiron_storage.records.navigate import NodeInfo, container_info
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.instances import is_row_class
@@ -95,7 +96,7 @@ class InstanceColumn(DictColumn):
     name = "object"
 
     def prepare(self, values: list[Any], held: int, encoder: Encoder) -> Rows | None:
-        misses_its_state = hasattr(values[0], "__setstate__") and not values[0].__dict__
+        misses_its_state = defines(type(values[0]), "__setstate__") and not values[0].__dict__
         if misses_its_state or ColumnKind.prepare(self, values, held, encoder) is None:
             return None
         return self.prepare_table(values) if encoder.rows.keys().isdisjoint(map(id, values)) else None
@@ -110,7 +111,7 @@ class InstanceColumn(DictColumn):
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         rows = self.shells(node, decoder)
-        if rows and hasattr(rows[0], "__setstate__"):
+        if rows and defines(type(rows[0]), "__setstate__"):
             exhaust(map(set_state, rows, super().decode(node, decoder)))
         else:
             self.fill(rows, node, decoder)
@@ -157,12 +158,13 @@ def _dict_display(count: int) -> Any:
 
 def sets_freely(cls: type, attribute: str) -> bool:
     """Whether setting an attribute puts it into the ``__dict__`` and does nothing else."""
-    return not hasattr(type(getattr(cls, attribute, None)), "__set__")
+    descriptor = type(defined(cls, attribute))
+    return not defines(descriptor, "__set__") and not defines(descriptor, "__delete__")
 
 
 def _setter(cls: type) -> Any:
     """What sets an attribute without the class's own method."""
-    return setattr if cls.__setattr__ is _BASE.__setattr__ else _BASE.__setattr__
+    return setattr if inherits(cls, object, "__setattr__") else _BASE.__setattr__
 
 
 _BASE: Any = object

@@ -20,6 +20,7 @@ from pyiron_storage.records.columns.outlines import Outline, Walk, fields
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.hooks import defined, defines, inherits
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.objects import is_plain, slot_names, type_number
@@ -47,7 +48,7 @@ class SlottedColumn(ColumnKind):
         cells = cells_of(values, fields)
         if not cells or any(any(map(hasattr, values, repeat(name))) for name in unset):
             return None
-        others = _INSTANCES.prepare_table(values) if hasattr(values[0], "__dict__") else Rows(values, [{}], ())
+        others = _INSTANCES.prepare_table(values) if defines(type(values[0]), "__dict__") else Rows(values, [{}], ())
         return None if others is None else Slotted(fields, cells, others)
 
     def encode(self, rows: Slotted, held: int, encoder: Encoder) -> dict[str, Node]:
@@ -60,8 +61,7 @@ class SlottedColumn(ColumnKind):
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
         made = _INSTANCES.decode(_others(node), decoder)
         columns = [decode_column(column, decoder) for column in _of_slots(node)]
-        cls, base = decoder.type(node["type"]), _BASE
-        if cls.__setattr__ is base.__setattr__:
+        if inherits(decoder.type(node["type"]), object, "__setattr__"):
             for name, values in zip(node["fields"], columns, strict=True):
                 exhaust(map(setattr, made, repeat(name), values))
         else:  # as pickle does it: row by row, through the class's own method
@@ -130,29 +130,26 @@ def _is_slotted(cls: Any, row: Any) -> bool:
     return (
         REGISTRY.find(cls) is INSTANCES
         and is_plain(cls, row)
-        and not hasattr(cls, "__setstate__")
+        and not defines(cls, "__setstate__")
         and bool(slot_names(cls))
     )
 
 
 def _is_frozen_and_slotted(cls: Any, row: Any) -> bool:
-    base = _BASE
     return (
-        getattr(cls, "__getstate__", None) is FrozenAndSlotted.__getstate__
+        defined(cls, "__getstate__") is FrozenAndSlotted.__getstate__
         and REGISTRY.find(cls) is INSTANCES
-        and cls.__reduce_ex__ is base.__reduce_ex__
-        and cls.__reduce__ is base.__reduce__
+        and inherits(cls, object, "__reduce_ex__", "__reduce__", "__getattribute__")
         and cls not in copyreg.dispatch_table
-        and not hasattr(cls, "__getnewargs__")
-        and not hasattr(cls, "__getnewargs_ex__")
+        and not defines(cls, "__getnewargs__")
+        and not defines(cls, "__getnewargs_ex__")
         and not issubclass(cls, (list, dict))
-        and dataclasses.is_dataclass(cls)
+        and defines(cls, "__dataclass_fields__")
     )
 
 
 _INSTANCES: Final = InstanceColumn()
 _DICTS: Final = DictColumn()
-_BASE: Any = object
 
 COLUMN_KINDS.add(SlottedColumn(), predicate=_is_slotted)
 COLUMN_KINDS.add(FrozenSlottedColumn(), predicate=_is_frozen_and_slotted)
