@@ -84,6 +84,7 @@ from pyiron_storage.operations.inspection import CodePart, inspect
 from pyiron_storage.provenance.renames import register_rename
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.raw import RawObject
+from pyiron_storage.records.rules.registered import register_type
 from pyiron_storage.records.wants import Want
 
 if TYPE_CHECKING:
@@ -216,6 +217,7 @@ __all__ = [
     "load",
     "open_storage",
     "register_rename",
+    "register_type",
     "save",
     "trust",
     "versions",

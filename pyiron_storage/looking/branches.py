@@ -59,6 +59,10 @@ class Branch(ABC):
         """The columns of a table, each with what stands above it, the index first; empty for what is none."""
         return []
 
+    def template(self) -> str:
+        """What is shown of an object, with the names of parts in braces; empty where that is not known."""
+        return ""
+
     @property
     def is_array(self) -> bool:
         """Whether `array` gives something."""
@@ -121,6 +125,9 @@ class Part(Branch):
     def columns(self) -> list[tuple[str, Branch]]:
         columns = rule_of(self.place).columns(self.place) if self.info.same_as is None else []
         return [(title, self.child(name, place)) for title, name, place in columns]
+
+    def template(self) -> str:
+        return rule_of(self.place).template(self.place.node)
 
     def metadata(self) -> dict[str, Any]:
         found = self.place.record.header.get("metadata") if self._is_whole() else None

@@ -6,6 +6,7 @@ name or a value reaches the terminal or the page.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -108,11 +109,30 @@ def preview(branch: Branch, children: list[Branch] | None = None) -> str:
             return shortened(printable(str(branch.error)), 3 * WIDTH)
         if branch.info.kind == "value":
             return short_value(branch.value()) if branch.info.size <= READ_BYTES else ""
-        if branch.is_array:
-            return _first_entries(branch)
+        if branch.is_array or branch.template():
+            return _first_entries(branch) if branch.is_array else _filled(branch)
         return _listed([short_entry(child.value()) for child in children], branch.size) if children else ""
     except (StorageError, LookupError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:
         return shortened(printable(f"cannot be read: {error}"), 3 * WIDTH)
+
+
+def _filled(branch: Branch) -> str:
+    """What is shown of an object, with what its parts begin with in their places."""
+    parts = {child.name: child for child in branch.children(MOST_PARTS)}
+
+    def part(found: re.Match[str]) -> str:
+        child = parts.get(found[1])
+        if child is None:
+            return found[0]
+        is_text = child.info.type == "str" and child.info.size <= WIDTH
+        return printable(child.value()) if is_text else preview(child)
+
+    return shortened(printable(_PART.sub(part, branch.template())))
+
+
+_PART: Final = re.compile(r"\{([^{}]*)\}")
+MOST_PARTS: Final = 32
+"""So many parts of an object are looked through for those that it is shown by."""
 
 
 def is_plain_list(branch: Branch, children: list[Branch]) -> bool:

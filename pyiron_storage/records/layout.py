@@ -17,6 +17,8 @@ from pyiron_storage.records.structure import is_container, slots
 
 COMPLETE_AT_ONCE: Final = ("tuple", "frozenset", "namedtuple", "slice")
 """Rules whose object cannot exist before its items do."""
+MADE_OF_NODES: Final = "registered"
+"""The rule whose object cannot exist before its nodes do, whatever is made of them."""
 
 
 @dataclass
@@ -119,10 +121,14 @@ def _free_the_cycle(node: Node, apart: set[int], through: set[int]) -> None:
 
 
 def _needed_first(node: Node, through: set[int]) -> list[Node]:
+    return [holder[key] for holder, key in slots(node)] if id(node) in through else needed_first(node)
+
+
+def needed_first(node: Node) -> list[Node]:
     """The nodes that must be complete before the object of `node` exists."""
-    if id(node) in through:
-        return [holder[key] for holder, key in slots(node)]
     if type(node) is not dict or "$" not in node:
         return []
+    if node["$"] == MADE_OF_NODES:
+        return list(node.get("nodes", {}).values())
     inner: list[Node] = node.get("items" if node["$"] in COMPLETE_AT_ONCE else "args", [])
     return inner

@@ -170,6 +170,8 @@ class StandIns:
             return True
         if any(self._is_missing(node[field]) for field in ("function", "setter") if field in node):
             return True
+        if self._decoder.rule(node["$"]).lacks(node, self._decoder):
+            return True
         return node["$"] in CALLS and any(map(self._is_missing, self._decoder.array(node.get("args", []))))
 
     def _is_missing(self, node: Node) -> bool:

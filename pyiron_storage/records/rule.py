@@ -76,6 +76,10 @@ class Rule:
         """Let the decoder have the object of a line where a cycle comes back to it before it is complete."""
         decoder.again(line, node)
 
+    def lacks(self, node: Node, decoder: Decoder) -> bool:
+        """Whether something that makes the object is missing, beside the classes that the node names."""
+        return False
+
     # -- from outside ----------------------------------------------------------
 
     def is_value(self, node: Node) -> bool:
@@ -89,6 +93,10 @@ class Rule:
     def type_shown(self, node: Node, name: str) -> str:
         """Return what is shown as the type of a node that names a class or function."""
         return name
+
+    def template(self, node: Node) -> str:
+        """Return what is shown of the object, with the names of parts in braces; empty where that is not known."""
+        return ""
 
     def parts(self, place: Place) -> Parts:
         """Return what a path can name inside the node at a place."""
@@ -107,6 +115,8 @@ class Registry:
         self.exact: dict[type, Rule] = {}
         self._predicates: list[tuple[Callable[[type], bool], Rule]] = []
         self._fallback: Rule
+        self.before_finding: list[Callable[[type], None]] = []
+        """Called with each type whose rule is asked for the first time: they may register rules for it."""
         self._found: WeakKeyDictionary[type, Rule] = WeakKeyDictionary()
 
     def add(self, rule: Rule, *types: type, predicate: Callable[[type], bool] | None = None) -> Rule:
@@ -130,6 +140,8 @@ class Registry:
             return self._fallback
         rule = self.exact.get(cls) or self._found.get(cls)
         if rule is None:
+            for prepare in self.before_finding:
+                prepare(cls)
             rule = next((rule for predicate, rule in self._predicates if predicate(cls)), self._fallback)
             self._found[cls] = rule
         return rule

@@ -1,4 +1,4 @@
-"""Tests for back-ends: a conformance suite and a state machine, for pytest.
+"""Tests for back-ends and for rules: conformance suites and a state machine, for pytest.
 
 A back-end's own tests are about ten lines::
 
@@ -10,10 +10,13 @@ A back-end's own tests are about ten lines::
 
     TestMyStorageMachine = storage_machine(lambda folder: MyStorage(folder / "file.mine")).TestCase
 
+and so are those of a registered type, see `RuleConformance`.
+
 Needs ``pip install 'pyiron_storage[test]'``.
 """
 
 from pyiron_storage.testing.conformance import StorageConformance
+from pyiron_storage.testing.rule_conformance import RuleConformance
 from pyiron_storage.testing.state_machine import storage_machine
 
-__all__ = ["StorageConformance", "storage_machine"]
+__all__ = ["RuleConformance", "StorageConformance", "storage_machine"]

@@ -12,6 +12,7 @@ from pyiron_storage.records.rules import tables
 from pyiron_storage.records.rules import object_arrays
 from pyiron_storage.records.rules import pandas_objects
 from pyiron_storage.records.rules import sparse_matrices
+from pyiron_storage.records.rules import registered
 
 __all__ = [
     "arrays",
@@ -22,6 +23,7 @@ __all__ = [
     "object_arrays",
     "objects",
     "pandas_objects",
+    "registered",
     "sparse_matrices",
     "standard",
     "tables",
