@@ -114,6 +114,7 @@ def comparable(line):
     """A line without what differs from process to process, such as the number of bytes that code has."""
     line = re.sub(r',"(environment|metadata)":\{[^}]*\}', "", line)
     line = re.sub(r'("package":"[^"]*","version":)"[^"]*"', r"\1...", line)
+    line = re.sub(r'"python":"CPython [^"]*"', '"python":...', line)
     return re.sub(r'("\$":"code","at":\[\d+,)\d+', r"\1...", line)
 
 

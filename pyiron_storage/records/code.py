@@ -7,6 +7,8 @@ runs nothing: what they would import is read from the opcodes of the pickle.
 from __future__ import annotations
 
 import pickletools
+import platform
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -24,17 +26,53 @@ def by_value(obj: Any) -> bytes:
     return data
 
 
+def byte_code_version() -> str:
+    """Which Python runs byte code that is made here: its implementation and minor version.
+
+    Examples
+    --------
+    >>> byte_code_version() == f"{platform.python_implementation()} {sys.version_info[0]}.{sys.version_info[1]}"
+    True
+    """
+    return f"{platform.python_implementation()} {sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def check_runs_here(record: Record, name: str, code: dict[str, Any]) -> None:
+    """Refuse byte code of another Python, which would crash the interpreter, at once or when it is called.
+
+    Raises
+    ------
+    CannotImportError
+        If this is not the Python that made it, or nobody knows which one that was.
+    """
+    made, here = code.get("python") or _of_the_record(record), byte_code_version()
+    if made != here:
+        raise CannotImportError(
+            f"{record.place}: the code of {name!r}, kept by value, is byte code of {made or 'an unknown Python'}, and "
+            f"this is {here}, which cannot run it. Load it with {made or 'the Python that stored it'}, or define it "
+            "in a module that can be imported. The data beside it can be browsed and loaded."
+        )
+
+
+def _of_the_record(record: Record) -> str | None:
+    """The Python of a record whose code does not say its own: CPython, as far as anybody knows."""
+    version = (record.header.get("environment") or {}).get("python")
+    return f"CPython {'.'.join(version.split('.')[:2])}" if isinstance(version, str) else None
+
+
 def from_value(record: Record, entry: dict[str, Any]) -> Any:
     """Return the class or function of an entry of the header, made from its bytes.
 
     Raises
     ------
     CannotImportError
-        If the bytes do not load with this Python and these packages.
+        If it is byte code of another Python, or does not load with these packages.
     """
     import cloudpickle
 
-    data = record.bytes_at(entry["code"].get("at") if isinstance(entry["code"], dict) else None)
+    code = entry["code"] if isinstance(entry["code"], dict) else {}
+    data = record.bytes_at(code.get("at"))
+    check_runs_here(record, entry["name"], code)
     try:
         return cloudpickle.loads(data)
     except Exception as error:

@@ -21,7 +21,7 @@ from pyiron_storage.paths import ReservedPart
 from pyiron_storage.provenance.origins import origin_of
 from pyiron_storage.provenance.sources import source_digest
 from pyiron_storage.records.attribute_parts import AttributeParts
-from pyiron_storage.records.code import PROTOCOL, by_value
+from pyiron_storage.records.code import PROTOCOL, by_value, byte_code_version
 from pyiron_storage.records.damage import call, calls_what_is_named, new
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
@@ -326,7 +326,7 @@ def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> dict[str, An
     except Exception as error:
         raise encoder.refusal(obj, f"{name!r} cannot be imported, and cloudpickle refuses it: {error}.") from error
     source = source_digest(obj)
-    entry = {"name": name, "code": {"$": "code", "at": encoder.record.add_bytes(code)}}
+    entry = {"name": name, "code": {"$": "code", "at": encoder.record.add_bytes(code), "python": byte_code_version()}}
     return entry | ({"source": source} if source else {})
 
 
