@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pyiron_storage.arrays.native_array import NativeArray
 from pyiron_storage.errors import StorageError, UnsupportedOperationError
-from pyiron_storage.paths import escape, join
+from pyiron_storage.paths import escape
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.navigate import NodeInfo, identity, info, parts_of, rule_of
@@ -92,9 +92,10 @@ class Part(Branch):
         Tells it from all else, where it may stand at several places.
     """
 
-    def __init__(self, place: Place, parts: tuple[str, ...], seen: Seen) -> None:
-        self.place, self._parts, self._seen = place.follow(), parts, seen
-        self.name, self.path = escape(parts[-1]), join(parts)
+    def __init__(self, place: Place, above: str, part: str, seen: Seen) -> None:
+        self.place, self._seen = place.follow(), seen
+        self.name = escape(part)
+        self.path = f"{above}/{self.name}" if above else self.name  # joined from its parts it takes a time of its own
         found = info(self.place)
         is_shared = self.place is not place or place.container is place.record.nodes
         self.identity = identity(self.place) if is_shared else None
@@ -108,8 +109,7 @@ class Part(Branch):
 
     def child(self, name: str, place: Place) -> Branch:
         """The branch of a part that stands at a place."""
-        parts = (*self._parts, name)
-        return readable(lambda: Part(place, parts, self._seen), escape(name), join(parts))
+        return readable(lambda: Part(place, self.path, name, self._seen), escape(name), f"{self.path}/{escape(name)}")
 
     def entry(self, index: int) -> Branch:
         """The branch of one entry of a list."""

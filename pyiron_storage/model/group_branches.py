@@ -42,7 +42,7 @@ class Group(Branch):
             return Node(self._storage, Name(name))
         stored = self._storage._stored_object([name])
         if stored is not None:
-            return Part(stored.place(), (*self._storage._location, name), self._seen)
+            return Part(stored.place(), join(self._storage._location), name, self._seen)
         return Group(self._storage[Name(name)], self._seen, escape(name))
 
 

@@ -368,4 +368,5 @@ def part_at(view: View, parts: list[str]) -> Branch:
     from pyiron_storage.looking.branches import Part
 
     place = find(view._place(), parts, view._full_path(), view._source.file)
-    return Part(place, (*view._full_path(), *parts), {})
+    *above, part = (*view._full_path(), *parts)
+    return Part(place, join(above), part, {})

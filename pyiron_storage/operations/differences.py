@@ -21,7 +21,7 @@ from pyiron_storage.paths import escape
 from pyiron_storage.records.document import Node, dump
 from pyiron_storage.records.navigate import parts_of
 from pyiron_storage.records.pause import garbage_collection_paused
-from pyiron_storage.records.places import Place, key_part
+from pyiron_storage.records.places import Place, spelled_out
 from pyiron_storage.records.rules.arrays import plain_elements
 
 PIECE_BYTES: Final = 2**24
@@ -305,19 +305,17 @@ def _own(part: Part) -> dict[str, Any]:
             {"maxlen": node["maxlen"]} if type(node) is dict and node.get("$") == "deque" and "maxlen" in node else {}
         )
     if not part.size:
-        return {"state": key_part(record, node)}
+        return {"state": spelled_out(record, node)}
     plain = {
         name: inner for name, inner in node.items() if name not in ("$", "type") and not isinstance(inner, (dict, list))
     }
     return plain | {
-        name: key_part(record, node[name]) for name in SPELLED_OUT if isinstance(node.get(name), (dict, list))
+        name: spelled_out(record, node[name]) for name in SPELLED_OUT if isinstance(node.get(name), (dict, list))
     }
 
 
 def _set_changes(path: str, old: Part, new: Part) -> Iterator[Change]:
-    entries = [
-        {str(key_part(place.record, place.node)): inner for inner, place in _entries(part)} for part in (old, new)
-    ]
+    entries = [{spelled_out(place.record, place.node): inner for inner, place in _entries(part)} for part in (old, new)]
     for key, branch in entries[0].items():
         if key not in entries[1]:
             yield Change(path, "removed", _described(branch))

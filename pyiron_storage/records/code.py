@@ -45,7 +45,7 @@ def check_runs_here(record: Record, name: str, code: dict[str, Any]) -> None:
     CannotImportError
         If this is not the Python that made it, or nobody knows which one that was.
     """
-    made, here = code.get("python") or _of_the_record(record), byte_code_version()
+    made, here = python_of(record, code), byte_code_version()
     if made != here:
         raise CannotImportError(
             f"{record.place}: the code of {name!r}, kept by value, is byte code of {made or 'an unknown Python'}, and "
@@ -54,10 +54,11 @@ def check_runs_here(record: Record, name: str, code: dict[str, Any]) -> None:
         )
 
 
-def _of_the_record(record: Record) -> str | None:
-    """The Python of a record whose code does not say its own: CPython, as far as anybody knows."""
+def python_of(record: Record, code: dict[str, Any]) -> str | None:
+    """Which Python code is for; where it does not say so, CPython in the version that made the record."""
     version = (record.header.get("environment") or {}).get("python")
-    return f"CPython {'.'.join(version.split('.')[:2])}" if isinstance(version, str) else None
+    of_the_record = f"CPython {'.'.join(version.split('.')[:2])}" if isinstance(version, str) else None
+    return code.get("python") or of_the_record
 
 
 def from_value(record: Record, entry: dict[str, Any]) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.parts import ArrayParts, ObjectParts, Parts
-from pyiron_storage.records.places import NO_KEY, Place, key_of, key_part, plain_key
+from pyiron_storage.records.places import NO_KEY, Place, among_the_same, key_of, key_part, key_parts, plain_key
 from pyiron_storage.records.structure import is_container
 
 
@@ -20,13 +21,14 @@ class PairParts(Parts):
         self.pairs = ArrayParts(place)
 
     def names(self) -> list[str]:
-        return [key_part(place.record, place.node[0]) for place in self.pairs.each()]
+        return list(key_parts(self.pairs.place.record, self._keys()))
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def places(self) -> Iterator[tuple[str, Place]]:
-        return ((key_part(place.record, place.node[0]), place.inner(1)) for place in self.pairs.each())
+        names = key_parts(self.pairs.place.record, self._keys())
+        return ((name, place.inner(1)) for name, place in zip(names, self.pairs.each(), strict=True))
 
     def key_places(self) -> Iterator[Place]:
         """The place of every key."""
@@ -40,12 +42,17 @@ class PairParts(Parts):
         if wanted is not NO_KEY:  # compared as Python does: 1, 1.0 and True are one key
             found = next((i for i, key in enumerate(self._keys()) if key == wanted and _is_like(key, wanted)), None)
         if found is None:  # numbers of numpy, tuples and others, by what stands for them in a path
-            record = self.pairs.place.record
-            others = ((i, key) for i, key in enumerate(self._keys()) if type(key) not in _COMPARED)
-            found = next((i for i, key in others if key_part(record, key) == part), None)
+            found = self._like(*among_the_same(part))
         if found is None:
             raise KeyError(part)
         return found
+
+    def _like(self, part: str, number: int) -> int | None:
+        """The place of the key that a part stands for: the first, second, ... of those that look like it."""
+        record = self.pairs.place.record
+        others = ((i, key) for i, key in enumerate(self._keys()) if type(key) not in _COMPARED)
+        like = (i for i, key in others if key_part(record, key) == part)
+        return next(islice(like, number - 1, None), None) if number > 0 else None
 
     def _keys(self) -> Iterator[Node]:
         return (pair[0] for leaf in self.pairs.leaves() for pair in leaf)

@@ -152,15 +152,17 @@ def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:
 
 def walk_places(place: Place, path: tuple[str, ...]) -> Iterator[tuple[str, Place, str | None]]:
     """Yield path and place of everything at and below a place, and the path under which it came before."""
-    seen = {identity(place): join(path)} if place.container is place.record.nodes else {}
-    waiting = [(path, place)]
+    start = join(path)
+    seen = {identity(place): start} if place.container is place.record.nodes else {}
+    waiting = [(start, place)]
     while waiting:
-        path, place = waiting.pop()
-        target, where = place.follow(), join(path)
+        where, place = waiting.pop()
+        target = place.follow()
         first = seen.setdefault(identity(target), where) if target is not place else where
         yield where, target, None if first == where else first
         if first == where and not is_value(target):
-            waiting.extend(reversed([((*path, name), inner) for name, inner in parts_of(target).places()]))
+            below = [(f"{where}/{escape(name)}", inner) for name, inner in parts_of(target).places()]
+            waiting.extend(reversed(below))
 
 
 def identity(place: Place) -> tuple[int, tuple[int, int]]:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.errors import CannotImportError, ReadOnlyError
+from pyiron_storage.records.code import python_of
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY, Rule
@@ -34,8 +35,11 @@ class RawType:
     came from one that was trusted as a whole, not by the names in it.
     """
 
-    def __init__(self, entry: dict[str, Any], code: bytes | None, *, trusted: bool) -> None:
+    def __init__(
+        self, entry: dict[str, Any], code: bytes | None, code_fields: dict[str, Any] | None = None, *, trusted: bool
+    ) -> None:
         self.entry, self.code, self.trusted = entry, code, trusted
+        self.code_fields = code_fields or {}
 
     def number_in(self, encoder: Encoder) -> int:
         """The number of the type in the header of another record."""
@@ -44,7 +48,7 @@ class RawType:
             entry = dict(self.entry)
             encoder.require(self, entry)
             if self.code is not None:
-                entry["code"] = {"$": "code", "at": encoder.record.add_bytes(self.code)}
+                entry["code"] = {"$": "code", "at": encoder.record.add_bytes(self.code), **self.code_fields}
             known = encoder.type_numbers[id(self)] = encoder.record.type_number(entry)
             encoder.keep(self)
             if not self.trusted:
@@ -197,7 +201,8 @@ class StandIns:
         entry = deepcopy(self._decoder.record.type_entry(number))
         code = entry.pop("code", None)
         data = None if code is None else bytes(self._decoder.record.bytes_at(code["at"]))
-        return RawType(entry, data, trusted=self._decoder.gate.is_open)
+        fields = {"python": python_of(self._decoder.record, code)} if code is not None else {}
+        return RawType(entry, data, fields, trusted=self._decoder.gate.is_open)
 
     def instead(self, rule: Rule, node: Node) -> Rule:
         """The rule that makes the object of a node: its own, or that of raw objects."""

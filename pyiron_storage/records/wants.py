@@ -13,7 +13,7 @@ from typing import Any, Final
 from pyiron_storage.errors import DamagedRecordError, StorageError, UntrustedError
 from pyiron_storage.paths import ReservedPart, join
 from pyiron_storage.records.document import Node, Record
-from pyiron_storage.records.places import Place, key_part
+from pyiron_storage.records.places import Place, key_parts
 from pyiron_storage.records.signing import Signing
 from pyiron_storage.records.structure import COLUMNS, LISTS, OWN, PAIRS, SINGLE, is_column, is_parts, is_reference
 from pyiron_storage.trusting.admission import HARMLESS, HARMLESS_CALLS, dotted, is_harmless
@@ -187,8 +187,9 @@ class _Walk:
             self.waiting.append((column, inside, COLUMN))
 
     def _pairs(self, pairs: Node, path: Path) -> None:
-        for key, value in self._entries(pairs):
-            part = key_part(self._record, key)
+        entries = list(self._entries(pairs))
+        parts = key_parts(self._record, (key for key, _ in entries))
+        for (key, value), part in zip(entries, parts, strict=True):
             self._push([(key, (*path, ReservedPart("~keys")), VALUE), (value, (*path, part), VALUE)])
 
     def _entries(self, nodes: Node) -> Iterator[Node]:
