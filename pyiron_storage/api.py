@@ -20,6 +20,7 @@ def save(
     path: str = OBJECT,
     *,
     backend: str | Backend | None = None,
+    replace: bool = False,
     metadata: Mapping[str, Any] | None = None,
     cloudpickle_fallback: bool = True,
     require_versions: bool = False,
@@ -30,7 +31,7 @@ def save(
     timeout: float = TIMEOUT,
     progress: Progress = None,
 ) -> None:
-    """Save an object in a file: in place of what is at `path`, leaving everything else.
+    """Save an object in a file: in place of a value or object that is at `path`, leaving everything else.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def save(
         Where in the file; names joined by ``/``.
     backend : str or Backend, optional
         The back-end where the suffix does not say it.
+    replace : bool
+        Whether a group that is at `path` goes with all that is in it; otherwise it is refused.
     metadata : mapping of str, optional
         What is said about the object: names with plain values, which are read and changed
         without loading it, and by which `find` finds it; see `Metadata`.
@@ -78,6 +81,8 @@ def save(
         If the back-end does not offer the compression.
     NotStorableError
         If the object, or something in it, cannot be stored; the file is as before.
+    StorageExistsError
+        If a group that is not empty is at `path`, and `replace` is False.
     LockTimeoutError
         If another process writes to the file for too long.
     StorageWriteError
@@ -96,6 +101,7 @@ def save(
         obj,
         filename,
         path,
+        replace=replace,
         metadata=metadata,
         cloudpickle_fallback=cloudpickle_fallback,
         require_versions=require_versions,

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import typer
 
-from pyiron_storage.errors import StorageError
+from pyiron_storage.backends.registry import backends
+from pyiron_storage.errors import StorageError, StorageExistsError, UnsupportedOperationError
 from pyiron_storage.looking.describing import printable_lines
 from pyiron_storage.provenance.environment import own_version
 
@@ -77,8 +80,34 @@ def leave(code: int) -> None:
     raise typer.Exit(code)
 
 
+def output_file(asked: str | None, otherwise: str) -> FilePath:
+    """The file that a command writes; no storage, which would be lost.
+
+    Raises
+    ------
+    StorageExistsError
+        If a storage is there, by its suffix.
+    """
+    path = FilePath(asked or otherwise)
+    if path.exists() and backends.known(path) is not None:
+        raise StorageExistsError(
+            f"{path} is a storage, by its suffix, and is not written over. Choose another --output."
+        )
+    return path
+
+
 def confirm(question: str) -> None:
-    """Ask, and end the command where the answer is no."""
+    """Ask, and end the command where the answer is no.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        If there is nobody to be asked.
+    """
+    if not sys.stdin.isatty():
+        raise UnsupportedOperationError(
+            f"{question} Nobody can be asked, for stdin is no terminal: say --yes. Nothing was done."
+        )
     typer.confirm(question, abort=True)
 
 

@@ -6,10 +6,12 @@ import pty
 import subprocess
 
 
-def on_a_terminal(command):
-    """Run a command with a terminal as its stderr; return its exit code and what was shown there."""
+def on_a_terminal(command, typed=None):
+    """Run a command with a terminal as its stderr, or as all, where something is typed; return exit code and text."""
     master, terminal = pty.openpty()
-    done = subprocess.Popen(command, stderr=terminal, stdout=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm"})
+    streams = {"stdout": subprocess.DEVNULL} if typed is None else {"stdin": terminal, "stdout": terminal}
+    done = subprocess.Popen(command, stderr=terminal, env=os.environ | {"TERM": "xterm"}, **streams)
+    os.write(master, (typed or "").encode())
     os.close(terminal)
     shown = b""
     with contextlib.suppress(OSError):  # the other end was closed

@@ -64,7 +64,7 @@ def test_the_examples_of_the_page_run(files):
             else:
                 program, *arguments = shlex.split(line)
                 assert program == "pyiron-storage"
-                done = run(*arguments)
+                done = run(*arguments, input="")
                 last, found = done.returncode, done.stdout + done.stderr
                 if "pyiron-storage:" not in expected and "diff" not in arguments:
                     assert done.returncode == 0, (line, found)
@@ -94,7 +94,9 @@ def test_every_command_has_help(name):
         (["copy", "run.h5", "run.pkl"], 1, "pickle"),
         (["plot", "run.h5", "name"], 1, "'object/name' is a str"),
         (["html", "run.h5", "-o", "nowhere/x.html"], 1, "nowhere/x.html"),
-        (["delete", "run.h5"], 1, "Abort"),
+        (["html", "run.h5", "-o", "run.h5"], 1, "run.h5 is a storage"),
+        (["plot", "run.h5", "energies", "-o", "run.h5"], 1, "run.h5 is a storage"),
+        (["delete", "run.h5"], 1, "say --yes"),
     ],
 )
 def test_errors_are_messages_on_stderr(files, arguments, code, message):
@@ -102,8 +104,7 @@ def test_errors_are_messages_on_stderr(files, arguments, code, message):
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    if arguments[0] != "delete":
-        assert done.stdout == ""
+    assert done.stdout == ""
     assert Path("run.h5").exists()
 
 
@@ -486,3 +487,30 @@ def test_nothing_is_coloured(files):
     for arguments in (["tree", "run.h5"], ["ls", "nowhere.h5"], ["ls"], ["--help"], ["versions", "run.h5"]):
         done = subprocess.run([*COMMAND, *arguments], capture_output=True, env=environment, check=False)
         assert b"\x1b" not in done.stdout + done.stderr
+
+
+@with_typer
+@pytest.mark.parametrize("file", ["c.h5", "c.jsondir", "c.json"])
+def test_a_group_is_only_deleted_after_asking(file):
+    with ps.open_storage(file) as storage:
+        storage["calc/run_0"], storage["calc/run_1"], storage["value"], storage["object"] = {"e": 1}, 2, 3, {"a": 1}
+        storage.create_group("empty")
+    for arguments, question in ([("calc",), "the group calc with 2 entries"], [(), "all of"]):
+        done = run("delete", file, *arguments, input="y\n")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert question in done.stderr
+        assert "stdin is no terminal: say --yes" in done.stderr
+    code, shown = on_a_terminal([*COMMAND, "delete", file, "calc"], typed="n\n")
+    assert code == 1
+    assert "Delete the group calc with 2 entries" in shown
+    with ps.open_storage(file, "r") as storage:
+        assert storage.load("calc/run_0") == {"e": 1}
+    for name in ("value", "object", "empty", "calc/run_1"):  # no group with something in it
+        assert run("delete", file, name).returncode == 0
+    assert on_a_terminal([*COMMAND, "delete", file, "calc"], typed="y\n")[0] == 0
+    with ps.open_storage(file) as storage:
+        assert list(storage) == []
+        storage["calc/run_0"] = 1
+    assert run("delete", file, "calc", "-y").returncode == 0
+    assert run("delete", file, "--yes").returncode == 0
+    assert not Path(file).exists()

@@ -1,5 +1,8 @@
 """Classes that store themselves, as tinybase's do, and what happens in cycles."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -226,3 +229,140 @@ def test_the_version_is_that_of_the_package_or_ones_own(storage, monkeypatch):
     monkeypatch.setattr(Versioned, "storage_version", None)
     storage["package"] = Versioned()
     assert storage.load("package").found == "0"  # of a module that is in no installed package
+
+
+class Stubborn(Storable):
+    """Raises, or kills its process, in the middle of storing itself."""
+
+    def __init__(self, fail, inner=None):
+        self.fail, self.inner = fail, inner
+
+    def _store(self, storage):
+        storage["first"] = np.arange(20_000)
+        storage["group/second"] = {"x": [1, 2]}
+        if self.inner is not None:
+            self.inner.store(storage, "by_hand")
+            storage["inner"] = self.inner
+        self.fail()
+
+    @classmethod
+    def _restore(cls, storage, version):
+        return cls(None)
+
+
+def fails():
+    raise ValueError("half-way")
+
+
+def dies():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def goes_on():
+    pass
+
+
+WAYS = {
+    "assignment": lambda storage, obj: storage.__setitem__("x", obj),
+    "by hand": lambda storage, obj: obj.store(storage, "x"),
+    "into its group": lambda storage, obj: obj.store(storage.create_group("x")),
+    "update": lambda storage, obj: storage.update({"y": 1, "x": obj}),
+    "in a list": lambda storage, obj: storage.__setitem__("x", [1, obj]),
+    "part of an object": lambda storage, obj: storage["object"].__setitem__("x", obj),
+}
+every_way = pytest.mark.parametrize("way", WAYS)
+old_ones = pytest.mark.parametrize("old", [None, "by hand", "object"])
+
+
+def put_old(storage, old):
+    storage["object"] = {"x": 1}
+    if old == "by hand":
+        ListStorable([1, [2]]).store(storage, "x")
+    elif old == "object":
+        storage["x"] = ListStorable([1, [2]])
+
+
+def assert_old(storage, old):
+    assert sorted(storage) == ["object", "x"] if old else ["object"]
+    assert storage.load("object") == {"x": 1}
+    if old:
+        assert storage.load("x") == [1, [2]]
+
+
+@every_way
+@old_ones
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_store_that_raises_half_way_changes_nothing(storage, way, old, nested):
+    put_old(storage, old)
+    if old == "object" and way in ("by hand", "into its group"):
+        del storage["x"]
+        old = None
+    bad = Stubborn(goes_on, Stubborn(fails)) if nested else Stubborn(fails)
+    with pytest.raises(ValueError, match="half-way"):
+        WAYS[way](storage, bad)
+    if way == "into its group" and old is None:
+        del storage["x"]
+    assert_old(storage, old)
+    WAYS[way](storage, Stubborn(goes_on))
+    found = storage["object/x"] if way == "part of an object" else storage["x/1" if way == "in a list" else "x"]
+    assert found["group/second"] == {"x": [1, 2]}
+
+
+@every_way
+def test_an_outer_transaction_goes_on_or_is_taken_back_as_a_whole(storage, way):
+    put_old(storage, "by hand")
+
+    def change():
+        with storage.transaction():
+            storage["z"] = 1
+            with pytest.raises(ValueError, match="half-way"):
+                WAYS[way](storage, Stubborn(fails))
+
+    if way in ("assignment", "in a list"):  # nothing was changed when it was refused
+        change()
+        assert storage["z"] == 1
+        del storage["z"]
+    else:
+        with pytest.raises(ps.TransactionError, match="taken back"):
+            change()
+    assert_old(storage, "by hand")
+
+
+@pytest.mark.parametrize("name", ["f.h5", "f.jsondir", "f.json"])
+@pytest.mark.parametrize("way", [*WAYS, "save"])
+def test_a_process_that_dies_in_a_store_leaves_the_old_object(name, way):
+    with ps.open_storage(name) as storage:
+        put_old(storage, "by hand")
+    child = os.fork()
+    if not child:
+        if way == "save":
+            ps.save(Stubborn(dies), name, "x")
+        with ps.open_storage(name) as storage:
+            WAYS[way](storage, Stubborn(dies))
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    with ps.open_storage(name) as storage:
+        assert_old(storage, "by hand")
+
+
+@pytest.mark.parametrize("name", ["f.h5", "f.jsondir", "f.json", "f.pkl"])
+def test_a_save_whose_store_raises_changes_nothing(name):
+    ps.save([1, 2], name)
+    with pytest.raises((ValueError, ps.NotStorableError)):
+        ps.save(Stubborn(fails) if name != "f.pkl" else Unpicklable(), name)
+    assert ps.load(name) == [1, 2]
+
+
+class Unpicklable:
+    def __reduce__(self):
+        raise ValueError("half-way")
+
+
+def test_an_object_is_not_stored_by_hand_into_a_group_with_other_things(storage):
+    storage["group/calculation"] = 1
+    for target in (storage["group"], storage):
+        with pytest.raises(ps.StorageExistsError, match=r"group|top level"):
+            Failing().store(target)
+    with pytest.raises(ps.StorageExistsError, match="calculation"):
+        Failing().store(storage, "group")
+    assert storage["group"].list_nodes() == ["calculation"]

@@ -341,14 +341,16 @@ class HDF5Storage(GenericStorage):
         cls = class_of(self, f"{ready_made.__module__}:{ready_made.__qualname__}", UNKNOWN)
         return cls.restore(self, self[Name("VERSION")])
 
-    def _save(self, path: str, value: Any) -> None:
+    def _save(self, path: str, value: Any, *, replace: bool = False) -> None:
         """Store a value; in a new file where the old one holds nothing else: it needs no journal and has no gaps."""
         parts = split(path)
         with self._session.transaction():
             if isinstance(value, GenericStorage) or len(parts) != 1 or not self._file.is_to_be_replaced(parts[0]):
-                super()._save(path, value)
+                super()._save(path, value, replace=replace)
                 return
-            prepared = self._prepare(path, value)
+            if not replace:
+                self._refuse_group(parts[0])
+            prepared = self._prepared(path, value)
             self._begin_anew(self._file.clear)
             self._put(Name(parts[0]), prepared)
 

@@ -95,6 +95,7 @@ class Backend:
         filename: Any,
         path: str = OBJECT,
         *,
+        replace: bool = False,
         durability: str = "power",
         progress: Progress = None,
         **options: Any,
@@ -109,7 +110,7 @@ class Backend:
             if isinstance(obj, np.ndarray):
                 expect(WRITTEN, lambda: int(obj.nbytes))
             inside = in_object(storage, path)
-            storage._save(inside if inside != path and inside in storage else path, obj)
+            storage._save(inside if inside != path and inside in storage else path, obj, replace=replace)
 
     def load(
         self,

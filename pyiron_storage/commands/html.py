@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pyiron_storage.command_line import Backend, File, OptionalPath, Output, show
+from pyiron_storage.command_line import Backend, File, OptionalPath, Output, output_file, show
 from pyiron_storage.operations.browser import browse
 
 
@@ -13,6 +11,6 @@ def command(file: File, path: OptionalPath = "", *, output: Output = None, backe
 
     Its name is that of the file with .html behind it, where --output does not say another.
     """
-    page = Path(output or f"{file.rstrip('/')}.html")
+    page = output_file(output, f"{file.rstrip('/')}.html")
     page.write_text(browse(file, path, backend=backend).page(), encoding="utf-8")
     show(str(page))

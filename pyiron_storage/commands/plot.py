@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
 from typing import Any
 
-from pyiron_storage.command_line import Backend, File, Output, Path, show
+from pyiron_storage.command_line import Backend, File, Output, Path, output_file, show
 from pyiron_storage.errors import MissingPackageError, NotAnArrayError
 from pyiron_storage.looking.branches import Branch
 from pyiron_storage.looking.describing import label
@@ -27,7 +26,7 @@ def command(file: File, path: Path, *, output: Output = None, backend: Backend =
         sample = _sample(file, branch)
         figure = figure_class(figsize=(8, 4.5), layout="constrained")
         axes = figure.add_subplot(title=f"{branch.path}\n{label(branch)}".replace("$", r"\$"))
-        name = FilePath(output or f"{_file_name(branch.name)}.png")
+        name = output_file(output, f"{_file_name(branch.name)}.png")
     if sample.numbers.ndim == 1:
         axes.plot(range(0, len(sample.numbers) * sample.steps[0], sample.steps[0]), sample.numbers, linewidth=1)
     else:

@@ -7,12 +7,19 @@ from typing import Any, Final, Self
 import numpy as np
 
 from pyiron_storage.arrays.native_array import NativeArray
-from pyiron_storage.errors import InvalidNameError, NotAContainerError, NotAnArrayError, PathNotFoundError
+from pyiron_storage.errors import (
+    InvalidNameError,
+    NotAContainerError,
+    NotAnArrayError,
+    PathNotFoundError,
+    StorageError,
+    StorageExistsError,
+)
 from pyiron_storage.model.backend_group import BackendGroup, one_access
 from pyiron_storage.model.metadata import new_metadata
 from pyiron_storage.model.stored_object import GroupStore, StoredObject, encoder_options
 from pyiron_storage.model.views import View
-from pyiron_storage.paths import Name, check_name, escape, join, not_found, split
+from pyiron_storage.paths import METADATA, Name, check_name, escape, join, not_found, split
 from pyiron_storage.provenance.environment import environment
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.document import MAGIC, Record
@@ -20,6 +27,10 @@ from pyiron_storage.records.encoder import Encoder
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
 """What a back-end may store natively, by exact type."""
+
+
+SHOWN_NAMES: Final = 3
+"""So many names of a group are said where it is not written over."""
 
 
 class ObjectGroup(BackendGroup):
@@ -99,6 +110,57 @@ class ObjectGroup(BackendGroup):
         """The record of the object that is stored in this group of the back-end, if one is."""
         text = self._record_text()
         return None if text is None else Record(GroupStore(self, self._session.file), text)
+
+    # -- what may be written over -----------------------------------------------------
+
+    def _refuse_group(self, name: str) -> None:
+        """Refuse to write over a group that somebody made and put something into; an object is replaced.
+
+        Raises
+        ------
+        StorageExistsError
+            If one has the name.
+        """
+        if not self._has_group(name) or (*self._location, name) in self._session.records:
+            return
+        group = self[Name(name)]
+        if group._holds_object():
+            return
+        first, count = group._first_names(SHOWN_NAMES)
+        if not count and not group._has_node(METADATA):
+            return
+        what = f"a group of {count} ({', '.join(map(escape, first))}{', ...' if count > len(first) else ''})"
+        raise StorageExistsError(
+            f"{self._session.file}: {group.path!r} is {what if count else 'a group with metadata'}, and would be lost. "
+            f"Choose another path, delete it first (del storage[{group.path!r}], or ps.delete), or say "
+            "save(..., replace=True)."
+        )
+
+    def _holds_object(self) -> bool:
+        """Whether this group of the back-end is an object, stored as a record, by hand or by another library."""
+        if self._is_foreign or self._is_stored_by_hand():
+            return True
+        if not self._has_node("record"):
+            return False
+        try:
+            with self._session.access:  # the library under a back-end has errors of its own
+                return self._has_record()
+        except StorageError:  # a damaged document is no group of calculations
+            return True
+
+    def _is_stored_by_hand(self) -> bool:
+        """Whether an object stored itself into this very group."""
+        return self._has_node("NAME") and self._has_node("MODULE")
+
+    # -- writing ------------------------------------------------------------------------
+
+    def _prepared(self, path: str, value: Any) -> Any:
+        """What is to be written; where that fails nothing has changed, so that a transaction around it goes on."""
+        try:
+            return self._prepare(path, value)
+        except Exception as error:
+            self._session.shared.harmless = error
+            raise
 
     def _prepare(self, path: str, value: Any) -> Any:
         """What is to be written: the value itself where it may be native, else its record."""

@@ -53,6 +53,8 @@ class Shared:
         How many transactions are open, one in the other.
     doomed
         Whether the outermost of them can only be rolled back.
+    harmless
+        The error of something that was to be stored, raised before any of it was: it dooms nothing.
     accesses
         How many accesses are under way, one in the other.
     verifying
@@ -72,6 +74,7 @@ class Shared:
         self.records.clear()
         self.depth = 0
         self.doomed = False
+        self.harmless: BaseException | None = None
         self.accesses = 0
         self.verifying: bool | None = False
         self.leaving_out = False
@@ -306,9 +309,10 @@ class Session:
     def _fail(self, error: BaseException, *, explicit: bool) -> None:
         """End a transaction that an exception leaves."""
         shared = self.shared
-        shared.doomed |= explicit or not isinstance(error, StorageError)
+        shared.doomed |= explicit or not (isinstance(error, StorageError) or error is shared.harmless)
         shared.depth -= 1
         if shared.depth == 0:
+            shared.harmless = None
             try:
                 self.rollback()
             finally:
@@ -322,7 +326,7 @@ class Session:
         try:
             self._finish()
         finally:
-            self.shared.depth = 0
+            self.shared.depth, self.shared.harmless = 0, None
             self._continue_access()
 
     def _finish(self) -> None:

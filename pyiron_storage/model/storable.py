@@ -80,7 +80,12 @@ class Storable(ABC):
         raise RestoreError(f"{type(self).__qualname__} does not implement _restore_into.")
 
     def store(self, storage: GenericStorage, group_name: str | None = None) -> None:
-        """Store this object into a group.
+        """Store this object into a group, in place of an object that is stored in it; as a whole or not at all.
+
+        Where `_store` raises, or the process dies, all is as it was. Inside a transaction that
+        was begun around it, all of that is taken back then, also where the exception is
+        caught; ``storage[name] = obj`` changes nothing before `_store` is done, so that a
+        transaction around it goes on. (A back-end without transactions keeps what was written.)
 
         Parameters
         ----------
@@ -88,6 +93,11 @@ class Storable(ABC):
             The group to write to.
         group_name : str, optional
             Descend into this group first.
+
+        Raises
+        ------
+        StorageExistsError
+            If the group holds something else.
 
         Examples
         --------
@@ -98,13 +108,13 @@ class Storable(ABC):
         [1, 2]
         """
         storage._check_type(type(self))
-        if group_name is not None:
-            storage = storage.create_group(group_name)
-        if "NAME" in storage and "MODULE" in storage:  # what was stored here goes
-            storage.clear()
-        self._store_type(storage)
-        self._store(storage)
-        storage._sign_object()
+        with storage._one_change():
+            if group_name is not None:
+                storage = storage.create_group(group_name)
+            storage._make_room()
+            self._store_type(storage)
+            self._store(storage)
+            storage._sign_object()
 
     def _store_type(self, storage: GenericStorage) -> None:
         cls = type(self)

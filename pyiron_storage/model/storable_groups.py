@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pyiron_storage.errors import NotStorableError
 from pyiron_storage.model.storage import GenericStorage
@@ -21,6 +21,7 @@ from pyiron_storage.records.navigate import is_value, parts_of, rule_of
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rules.objects import type_number
 
+_NOTHING: Final = nullcontext()
 AS_GROUPS = ("object", "group", "import")
 """What comes out as a group with `to_object`, not as the real thing."""
 
@@ -89,6 +90,12 @@ class StoringGroup(GenericStorage):
 
     def _record_text(self) -> None:
         return None
+
+    def _one_change(self) -> AbstractContextManager[Any]:
+        return _NOTHING
+
+    def _make_room(self) -> None:
+        """It is made for the object."""
 
     def _check_type(self, cls: type) -> None:
         """Nothing yet: it is looked at when its number is asked for."""

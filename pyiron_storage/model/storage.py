@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import pyiron_storage.records.rules as _rules  # noqa: F401  registers the built-in rules
 from pyiron_storage.arrays.array_handle import ArrayHandle
-from pyiron_storage.errors import CannotImportError, InvalidNameError, NoObjectError, TransactionError
+from pyiron_storage.errors import (
+    CannotImportError,
+    InvalidNameError,
+    NoObjectError,
+    PathNotFoundError,
+    StorageExistsError,
+    TransactionError,
+)
 from pyiron_storage.model.backend_group import one_access
 from pyiron_storage.model.group_signature import copy_signature, sign
 from pyiron_storage.model.metadata import Metadata
@@ -238,6 +245,26 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
                 return self
             raise
 
+    def _one_change(self) -> AbstractContextManager[Any]:
+        """All that a `Storable` does while it stores itself by hand is one change, or nothing is changed."""
+        return self._session.transaction(explicit=True)
+
+    def _make_room(self) -> None:
+        """Empty the group that a `Storable` stores itself into of the object that was stored in it before.
+
+        Raises
+        ------
+        StorageExistsError
+            If something else is in it.
+        """
+        if self._is_stored_by_hand():
+            self.clear()
+        elif len(self):
+            raise StorageExistsError(
+                f"{self._session.file}: {self.path or 'the top level'} is a group with {', '.join(list(self)[:3])} in "
+                "it, so no object can be stored into it. Store the object under a name, or clear() the group first."
+            )
+
     def _check_type(self, cls: type) -> None:
         """Refuse the class of a `Storable` that may not be stored, before anything is."""
         require(self, cls)
@@ -253,32 +280,41 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
 
     # -- writing -------------------------------------------------------------------
 
-    def _save(self, path: str, value: Any) -> None:
-        """Store what `save` is given: in place of what is at a path, and of nothing else."""
-        self[path] = value
-
     def __setitem__(self, path: str, value: Any) -> None:
-        """Store any object at a path, in place of what is there; groups on the way are created.
+        """Store any object at a path, in place of a value or object that is there; groups on the way are created.
 
         Raises
         ------
         NotStorableError
             If the object, or something in it, cannot be stored; nothing is changed then.
+        StorageExistsError
+            If a group is there that is not empty: delete it first.
         """
+        self._assign(path, value, replace=False)
+
+    def _save(self, path: str, value: Any, *, replace: bool = False) -> None:
+        """Store what `save` is given: in place of what is at a path, and of nothing else."""
+        self._assign(path, value, replace=replace)
+
+    def _assign(self, path: str, value: Any, *, replace: bool) -> None:
+        """Store a value at a path; a group that holds something is only written over where `replace` says so."""
         parts = split(path)
         if not parts:
             raise InvalidNameError(f"{self._session.file}: an object is stored under a name; {path!r} names none.")
-        if isinstance(value, GenericStorage):
-            self._copy_group(path, value)
-            return
         with self._session.transaction():
             group, rest = self._existing(parts)
+            if not isinstance(group, View):
+                for name in rest:
+                    check_name(name)
+                if not replace and len(rest) == 1:
+                    group._refuse_group(rest[0])
+            if isinstance(value, GenericStorage):
+                self._copy_group(path, value)
+                return
             if isinstance(group, View):
                 group._set_path(rest, value)
                 return
-            for name in rest:
-                check_name(name)
-            prepared = group._prepare(join(rest), value)
+            prepared = group._prepared(join(rest), value)
             for name in rest[:-1]:
                 group = group.create_group(Name(name))
             group._put(Name(rest[-1]), prepared)
@@ -286,7 +322,7 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
     def _copy_group(self, path: str, source: GenericStorage) -> None:
         """Store a copy of a group, of this storage or another, with all that is in it; no class is needed."""
         items = list(source.items())
-        with self._session.transaction():
+        with self._session.transaction(explicit=True):
             if path in self:
                 del self[path]
             group = self.create_group(path)
@@ -369,6 +405,25 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
         if isinstance(group, View):
             return group._has(rest)
         return len(rest) == 1 and group._has(rest[0])
+
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        """Store several things, all or none."""
+        with self._session.transaction(explicit=True):
+            super().update(other, **more)
+
+    def clear(self) -> None:
+        """Delete all that is in this group, or nothing of it; what is deleted is not looked at."""
+        with self._session.transaction(explicit=True):
+            for name in self._all_names():
+                self._remove(Name(name))
+
+    def popitem(self) -> tuple[str, Any]:
+        """Delete what was listed last, and return its name and the real thing."""
+        with self._session.transaction():
+            names = list(self)
+            if not names:
+                raise PathNotFoundError(f"{self._session.file}: {self.path or 'the top level'} is empty.")
+            return names[-1], self.pop(names[-1])
 
     def pop(self, path: str, *default: Any) -> Any:
         """Delete what is at a path and return it, the real thing."""

@@ -182,7 +182,7 @@ class Copy:
                 f"{target._session.file}: there is something at {target_path!r} already. Copy to another path, or say "
                 "replace=True (on the command line --replace)."
             )
-        target[target_path] = found
+        target._save(target_path, found, replace=self._replace)
 
     def _all(self, source: GenericStorage, target: GenericStorage) -> None:
         """Copy everything in a group."""

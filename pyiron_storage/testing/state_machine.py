@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from pyiron_storage.errors import StorageExistsError
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import escape
@@ -73,6 +74,11 @@ class StorageMachine(RuleBasedStateMachine):
     @rule(name=NAMES, value=VALUES, data=st.data())
     def store(self, name: str, value: Any, data: st.DataObject) -> None:
         storage, model = self.draw_group(data)
+        if isinstance(model.get(name), Group) and model[name]:
+            with contextlib.suppress(StorageExistsError):
+                storage[name] = value
+                raise AssertionError(f"the group {name} was written over")
+            return
         storage[name] = value
         model[name] = copy.deepcopy(value)
 

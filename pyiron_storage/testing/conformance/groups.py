@@ -83,13 +83,70 @@ class GroupTests(BackendTests):
             group["other"]
         assert list(self.again(storage, tmp_path)) == []
 
+    @pytest.mark.parametrize("new", [2, [3], {"a": 1}, np.arange(20_000), "a group"])
+    def test_a_group_that_holds_something_is_not_written_over(
+        self, storage: GenericStorage, tmp_path: Path, new: Any
+    ) -> None:
+        for n in range(5):
+            storage[f"calculations/run_{n}"] = {"energy": n}
+        storage["calculations/parameters/cutoff"] = 520
+        storage["empty"] = storage["a/group"] = 1
+        del storage["empty"], storage["a/group"]
+        storage.create_group("empty")
+        new = storage["a"] if isinstance(new, str) else new
+        for path in ("calculations", "calculations/parameters"):
+            for change in (storage.__setitem__, lambda path, value: storage.update({"new": 1, path: value})):
+                with pytest.raises(ps.StorageExistsError, match="del storage"):
+                    change(path, new)
+        assert storage.setdefault("calculations", new).list_groups()
+        storage = self.again(storage, tmp_path)
+        if self.transactional:
+            assert "new" not in storage
+        assert len(storage["calculations"]) == 6
+        assert storage["calculations/run_4/energy"] == 4
+        storage["calculations/run_4"] = new if not isinstance(new, GenericStorage) else 1  # an object is replaced
+        storage["empty"] = 1  # and so is an empty group
+        storage["empty"] = 2
+        del storage["calculations"]
+        storage["calculations"] = 3
+        assert self.again(storage, tmp_path)["calculations"] == 3
+
+    def test_a_group_with_metadata_is_not_written_over(self, storage: GenericStorage, tmp_path: Path) -> None:
+        storage.create_group("project").metadata["owner"] = "me"
+        with pytest.raises(ps.StorageExistsError, match="metadata"):
+            storage["project"] = 3
+        assert self.again(storage, tmp_path)["project"].metadata["owner"] == "me"
+
+    def test_what_would_be_lost_is_not_taken_for_an_object(self, storage: GenericStorage, tmp_path: Path) -> None:
+        storage["a/record"] = 1
+        storage["b/record"] = "no document"
+        storage["c/NAME"] = "x"
+        for name in "abc":
+            with pytest.raises(ps.StorageExistsError):
+                storage[name] = 1
+        ps.ListStorable([1, 2]).store(storage, "by_hand")
+        storage = self.again(storage, tmp_path)
+        storage["by_hand"] = 1
+        assert sorted(self.again(storage, tmp_path)) == ["a", "b", "by_hand", "c"]
+
+    def test_a_group_is_cleared_without_looking_at_it(self, storage: GenericStorage, tmp_path: Path) -> None:
+        storage["g/a"], storage["g/b"], storage["g/c/d"] = 1, {"x": [1]}, 2
+        storage["g"].metadata["kept"] = True
+        storage["g"].clear()
+        assert list(storage["g"]) == []
+        storage["g/x"] = {"y": [1]}
+        assert storage["g"].popitem() == ("x", {"y": [1]})
+        with pytest.raises(KeyError, match="empty"):
+            storage["g"].popitem()
+        assert self.again(storage, tmp_path)["g"].metadata["kept"] is True
+
     @pytest.mark.parametrize("old", [1, "text", [1, {"a": 2}], np.arange(10.0), np.arange(20_000.0), "group"])
     @pytest.mark.parametrize("new", [2.5, b"bytes", {"b": 1}, np.arange(3), [np.arange(20_000)]])
     def test_what_is_stored_replaces_what_was(
         self, storage: GenericStorage, tmp_path: Path, old: Any, new: Any
     ) -> None:
         if isinstance(old, str) and old == "group":
-            storage.create_group("x")["y"] = 1
+            storage.create_group("x")
         else:
             storage["x"] = old
         storage["x"] = new
