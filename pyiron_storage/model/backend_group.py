@@ -129,7 +129,15 @@ class BackendGroup(ABC):
         return [*self.list_nodes(), *self.list_groups()]
 
     def _has_node(self, name: str) -> bool:
-        return name in self.list_nodes()
+        return name in self.list_nodes() or (name in (METADATA, SIGNATURE) and self._has_reserved(Name(name)))
+
+    def _has_reserved(self, name: Name) -> bool:
+        """Whether there is a node that no list has."""
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
 
     def _has_group(self, name: str) -> bool:
         return name in self.list_groups()

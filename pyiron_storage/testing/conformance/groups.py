@@ -115,7 +115,7 @@ class GroupTests(BackendTests):
         storage.create_group("project").metadata["owner"] = "me"
         with pytest.raises(ps.StorageExistsError, match="metadata"):
             storage["project"] = 3
-        assert self.again(storage, tmp_path)["project"].metadata["owner"] == "me"
+        assert dict(self.again(storage, tmp_path)["project"].metadata)["owner"] == "me"
 
     def test_what_would_be_lost_is_not_taken_for_an_object(self, storage: GenericStorage, tmp_path: Path) -> None:
         storage["a/record"] = 1
