@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pyiron_storage.backends.registry import OBJECT, Backend, backends
+from pyiron_storage.errors import OptionTypeError, UnknownBackendError
 from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.progress import Progress
 from pyiron_storage.provenance.comparing import Policy
+from pyiron_storage.public import public
 from pyiron_storage.trusting.admission import Trust
 
 
+@public
 def save(
     obj: Any,
     filename: str | os.PathLike[str],
@@ -97,7 +101,7 @@ def save(
     >>> ps.load("relax.h5", "energy")
     -3.72
     """
-    backends.find(backend, filename).dump(
+    _found_for(obj, filename, backend).dump(
         obj,
         filename,
         path,
@@ -114,6 +118,21 @@ def save(
     )
 
 
+def _found_for(obj: Any, filename: Any, backend: str | Backend | None) -> Backend:
+    """The back-end to save an object with; where the two are exchanged, the error says so."""
+    try:
+        return backends.find(backend, filename)
+    except (OptionTypeError, UnknownBackendError) as error:
+        names_a_file = isinstance(obj, str | os.PathLike) and backends.known(Path(obj)) is not None
+        if names_a_file and backend is None:
+            raise type(error)(
+                f"{error} The object comes first, ps.save(obj, filename), and {str(obj)!r} was given as the object. "
+                "Are the two exchanged?"
+            ) from None
+        raise
+
+
+@public
 def load(
     filename: str | os.PathLike[str],
     path: str = OBJECT,
@@ -223,6 +242,7 @@ def load(
     )
 
 
+@public
 def delete(
     filename: str | os.PathLike[str],
     path: str | None = None,
@@ -266,6 +286,7 @@ def delete(
     backends.find(backend, filename).delete(filename, path, durability=durability, locking=locking, timeout=timeout)
 
 
+@public
 def open_storage(
     filename: str | os.PathLike[str], mode: str = "a", *, backend: str | Backend | None = None, **options: Any
 ) -> GenericStorage:

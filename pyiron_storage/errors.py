@@ -15,11 +15,14 @@ __all__ = [
     "ArrayIndexError",
     "ArrayShapeError",
     "CannotImportError",
+    "CompressionTypeError",
     "DamagedFileError",
     "DamagedRecordError",
     "FileKindError",
+    "FolderError",
     "FormatVersionError",
     "InterruptedCommitError",
+    "InvalidFilenameError",
     "InvalidNameError",
     "InvalidOptionError",
     "InvalidTrustError",
@@ -31,21 +34,28 @@ __all__ = [
     "NoKeyWarning",
     "NoObjectError",
     "NotAContainerError",
+    "NotAFolderError",
     "NotAnArrayError",
     "NotStorableError",
+    "OptionTypeError",
     "PathNotFoundError",
+    "PathTypeError",
     "ReadOnlyError",
     "RestoreError",
     "SourceChangedWarning",
     "SourceMismatchError",
+    "StorageAttributeError",
     "StorageClosedError",
     "StorageError",
     "StorageExistsError",
     "StorageInUseError",
     "StorageNotFoundError",
+    "StoragePermissionError",
+    "StorageReadError",
     "StorageWarning",
     "StorageWriteError",
     "TransactionError",
+    "TrustTypeError",
     "UnknownBackendError",
     "UnknownCompressionError",
     "UnsupportedOperationError",
@@ -54,6 +64,7 @@ __all__ = [
     "VersionMismatchWarning",
     "ViewAttributeError",
     "ViewError",
+    "WriteForbiddenError",
 ]
 
 
@@ -69,6 +80,9 @@ class StorageError(Exception):
     ...     print(type(error).__name__)
     StorageNotFoundError
     """
+
+    passed_user_code = False
+    """Whether it was raised inside, or passed through, a method of the user, whose place the traceback shows."""
 
     def __str__(self) -> str:
         # KeyError would show the repr of the message.
@@ -95,6 +109,18 @@ class StorageWriteError(StorageError, OSError):
     """The system could not write, for instance to a full disk; the message says what became of the change."""
 
 
+class StorageReadError(StorageError, OSError):
+    """The system cannot read a file."""
+
+
+class StoragePermissionError(StorageError, PermissionError):
+    """The system does not let this user read a file or folder."""
+
+
+class WriteForbiddenError(StorageWriteError, StoragePermissionError):
+    """The system does not let this user write to a file or into a folder."""
+
+
 class InterruptedCommitError(StorageError, OSError):
     """A process died while it copied a commit into the file, and the journal that would end it is lost."""
 
@@ -109,6 +135,14 @@ class StorageExistsError(StorageError, FileExistsError):
 
 class FileKindError(StorageError, OSError):
     """The file is there, but it is not of the kind that the back-end reads."""
+
+
+class FolderError(FileKindError, IsADirectoryError):
+    """A folder is where a file is meant to be."""
+
+
+class NotAFolderError(FileKindError, NotADirectoryError):
+    """A file is where a folder is meant to be."""
 
 
 class FormatVersionError(StorageError, ValueError):
@@ -159,6 +193,22 @@ class InvalidOptionError(StorageError, ValueError):
     """An option of saving or loading is not what it can be."""
 
 
+class OptionTypeError(InvalidOptionError, TypeError):
+    """An argument is of another type than it can be, or a function has no option of this name."""
+
+
+class InvalidFilenameError(StorageError, ValueError):
+    """What was given as a filename names no file."""
+
+
+class PathTypeError(InvalidNameError, TypeError):
+    """What was given as a path inside a storage is no text."""
+
+
+class CompressionTypeError(UnknownCompressionError, OptionTypeError):
+    """`compression=` is neither a name nor a name and a level."""
+
+
 class MetadataMismatchError(StorageError, ValueError):
     """What is to be loaded does not carry the metadata that is asked for."""
 
@@ -168,7 +218,7 @@ class NotStorableError(StorageError, TypeError):
 
 
 class ReadOnlyError(StorageError, PermissionError):
-    """The storage was opened for reading, or the part cannot be changed in place."""
+    """The storage was opened for reading, its file is marked as read-only, or the part cannot be changed in place."""
 
 
 class StorageClosedError(StorageError, ValueError):
@@ -259,6 +309,10 @@ class InvalidTrustError(StorageError, ValueError):
     """`trust=`, or the names in the configuration, are none that can be admitted."""
 
 
+class TrustTypeError(InvalidTrustError, OptionTypeError):
+    """`trust=` is neither text nor a list of names."""
+
+
 class KeyFileError(StorageError, OSError):
     """The file of a signing key cannot be read or made, is open to others, or holds no key."""
 
@@ -287,5 +341,9 @@ class ViewError(StorageError, TypeError):
     """A view was used where the plain thing is needed; call its `to_object()`."""
 
 
-class ViewAttributeError(StorageError, AttributeError):
-    """A view was asked for an attribute of the object that it shows."""
+class StorageAttributeError(StorageError, AttributeError):
+    """An attribute of a storage, a handle or metadata was set, which would not be stored."""
+
+
+class ViewAttributeError(StorageAttributeError):
+    """A view was asked for an attribute of the object that it shows, or one was set."""

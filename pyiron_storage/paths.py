@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from pyiron_storage.errors import InvalidNameError, PathNotFoundError
+from pyiron_storage.errors import InvalidNameError, PathNotFoundError, PathTypeError
 
 RESERVED: Final = (
     "~args",
@@ -73,8 +73,9 @@ def split(path: str) -> list[str]:
     ['nodes', 'relax', 'a/b']
     """
     if not isinstance(path, str):
-        raise InvalidNameError(
-            f"A path is a str such as 'nodes/relax', but {path!r} of type {type(path).__name__} was given."
+        typed = f" The key {path!r} of a dict is written {'~:' + str(path)!r} in a path." if type(path) is int else ""
+        raise PathTypeError(
+            f"A path is a str such as 'nodes/relax', but {path!r} of type {type(path).__name__} was given.{typed}"
         )
     if "/" not in path and "~" not in path:
         return [path] if path else []
@@ -159,10 +160,21 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _is_json(part: str) -> bool:
+    try:
+        return type(part) is str and normal_json(part) == part
+    except InvalidNameError:
+        return False
+
+
 def not_found(part: str, within: str, names: Iterable[str], file: str) -> PathNotFoundError:
     """Build the error for a missing part: it lists the names that exist and the closest match."""
     names = [escape(name) for name in names]
     message = f"{file}: there is no {escape(part)!r} in {within or 'the top level'}."
+    if _is_json(part) and f"~:{part}" in names:
+        return PathNotFoundError(
+            f"{message} The key that is there is {part} and no text, which is written '~:{part}' in a path."
+        )
     close = difflib.get_close_matches(escape(part), names, n=1)
     if close:
         message += f" Did you mean {close[0]!r}?"

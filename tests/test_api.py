@@ -4,7 +4,9 @@ import json
 import os
 import pickle
 import re
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,13 +144,34 @@ def test_a_missing_path_shows_what_is_there(filename):
 
 @pytest.mark.parametrize("filename", FILES)
 def test_a_file_of_another_kind_is_not_touched(filename, tmp_path):
-    for content in (b"something else", b"", b'{"x": 1}', b"\x89HDF\r\n\x1a\n and then nothing"):
+    for content in (b"something else", b'{"x": 1}', b"\x89HDF\r\n\x1a\n and then nothing"):
         (tmp_path / filename).write_bytes(content)
         for attempt in (lambda: ps.load(filename), lambda: ps.save(1, filename)):
             backend = "json" if filename.endswith("jsondir") else None
             with pytest.raises(ps.FileKindError):
                 ps.load(filename, backend=backend) if backend else attempt()
         assert (tmp_path / filename).read_bytes() == content
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".json", ".pkl", ".cpkl"])
+def test_an_empty_file_can_be_saved_into(suffix):
+    with tempfile.NamedTemporaryFile(suffix=suffix, dir=".") as file:
+        with pytest.raises(ps.FileKindError, match="empty"):
+            ps.load(file.name)
+        with pytest.raises(ps.StorageExistsError):
+            ps.open_storage(file.name, "x")
+        with ps.open_storage(file.name) as storage:
+            assert list(storage) == []
+        assert Path(file.name).read_bytes() == b""
+        Path(file.name).chmod(0o640)
+        for obj in ({"a": 1}, {"b": [2]}):
+            ps.save(obj, file.name)
+            assert ps.load(file.name) == obj
+        assert Path(file.name).stat().st_mode & 0o777 == 0o640
+    Path(f"other{suffix}").touch()
+    with ps.open_storage(f"other{suffix}") as storage, ps.open_storage(f"other{suffix}") as second:
+        storage["object"] = 1
+        assert second["object"] == 1
 
 
 def test_a_file_that_was_not_written_to_is_untouched(tmp_path):

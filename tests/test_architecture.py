@@ -11,6 +11,8 @@ import pyiron_storage
 PACKAGE = Path(pyiron_storage.__file__).parent
 LAYERS = (
     "errors",
+    "option_checks",
+    "public",
     "paths",
     "progress",
     "arrays",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pyiron_storage.errors import UnknownCompressionError
+from pyiron_storage.errors import CompressionTypeError, UnknownCompressionError
+from pyiron_storage.option_checks import nearest
 
 COMPRESSED_BYTES: Final = 4096
 """What is shorter is not compressed: it would hardly become smaller, and reading it would take longer."""
@@ -58,9 +59,10 @@ def checked_compression(given: Any, offered: Mapping[str, range | None], backend
         )
     if not isinstance(name, str) or name not in offered:
         names = ", ".join(map(repr, offered))
-        raise UnknownCompressionError(
+        hint = nearest(name, offered) if isinstance(name, str) else ""
+        raise (UnknownCompressionError if isinstance(name, str) else CompressionTypeError)(
             f"compression={given!r} is not known to the back-end {backend!r}. It offers {names}, alone or as "
-            "(name, level), and None."
+            f"(name, level), and None.{hint}"
         )
     levels = offered[name]
     if level is not None and (levels is None or type(level) is not int or level not in levels):

@@ -26,7 +26,14 @@ from pyiron_storage.errors import DamagedFileError, LockTimeoutError, StorageWri
 from pyiron_storage.files.access_locks import DirectoryLock, alone
 from pyiron_storage.files.interrupts import never_interrupted, uninterrupted
 from pyiron_storage.files.locks import TIMEOUT, wait_until
-from pyiron_storage.files.replacing import confirm_name, free_name_beside, replace_file, written
+from pyiron_storage.files.replacing import (
+    confirm_name,
+    free_name_beside,
+    refuse_read_only,
+    replace_file,
+    take_rights,
+    written,
+)
 from pyiron_storage.model.session import Location
 
 GATE_SECONDS: Final = 1.0
@@ -176,6 +183,7 @@ class DirectoryTree(OpenFile):
         LockTimeoutError
             If another process writes for too long; the message names it.
         """
+        refuse_read_only(self._group_file)
         self.reserve()
         try:
             if os.path.exists(self._redo_file):  # noqa: PTH110  at every transaction
@@ -215,6 +223,9 @@ class DirectoryTree(OpenFile):
 
     @written
     def _commit(self, changed: list[Directory], *, durable: bool) -> None:
+        for group in changed:
+            refuse_read_only(group.path)
+            refuse_read_only(group.path / GROUP_FILE)
         contents = {group.path.relative_to(self._root).parts: group.text() for group in changed}
         if durable:
             for group in changed:
@@ -241,8 +252,7 @@ class DirectoryTree(OpenFile):
     def _name_new(self, contents: Contents, *, durable: bool) -> Path:
         """Give a new storage its name, which is returned; an empty directory may have it."""
         self._replace(contents, durable=durable)
-        if self.real_path.exists():
-            shutil.copymode(self.real_path, self._root)
+        take_rights(self.real_path, self._root)
         os.rename(self._root, self.real_path)  # noqa: PTH104  tests let it fail
         self._root = self.real_path
         self._groups.clear()

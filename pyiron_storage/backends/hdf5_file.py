@@ -16,7 +16,7 @@ from pyiron_storage.arrays.native_array import Array, Shape
 from pyiron_storage.backends.hdf5_errors import open_linked
 from pyiron_storage.backends.hdf5_names import link_name
 from pyiron_storage.backends.neighbours.bagofholding_files import Bag, kind_of_bag
-from pyiron_storage.backends.opening import OpenFile
+from pyiron_storage.backends.opening import OpenFile, is_empty_file
 from pyiron_storage.errors import FileKindError, StorageError
 from pyiron_storage.files.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
 from pyiron_storage.files.locks import TIMEOUT
@@ -139,7 +139,7 @@ class HDF5File(OpenFile):
 
     def _open_to_read(self) -> None:
         """Open the file that has the name now, if one has."""
-        while self._hdf5 is None:
+        while self._hdf5 is None and not is_empty_file(self.real_path):
             try:
                 self._file = self._journaled()
             except FileNotFoundError:

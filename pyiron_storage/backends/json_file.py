@@ -28,6 +28,7 @@ from pyiron_storage.backends.opening import (
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError
 from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.files.replacing import replace_file
+from pyiron_storage.files.system_errors import reading
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name, escape
 from pyiron_storage.records.document import MAGIC, ROOT
@@ -164,7 +165,7 @@ class JSONFile(OpenFile):
         """Read the file where another process has replaced it."""
         state = signature(self.real_path)
         if state != self._state:
-            self.tree.root = self._read() if state else {}
+            self.tree.root = self._read() if state and state[1] else {}
             self.shared.records.clear()
             self._state = state
 
@@ -201,7 +202,8 @@ class WholeParts(MemoryStorage):
 def _read_content(path: Path, where: str) -> dict[str, Any]:
     """The JSON of a file of this back-end."""
     try:
-        content = orjson.loads(path.read_bytes())
+        with reading(path):
+            content = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:
         raise FileKindError(f"{where}: the file is not JSON: {error}.") from error
     version = content.get("pyiron_storage") if type(content) is dict else None

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import atexit
+import difflib
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
-from pyiron_storage.errors import FileKindError, StorageExistsError, StorageNotFoundError
+from pyiron_storage.errors import (
+    FileKindError,
+    FolderError,
+    NotAFolderError,
+    StorageError,
+    StorageExistsError,
+    StorageNotFoundError,
+)
 from pyiron_storage.files.locks import TIMEOUT, WriterLock
+from pyiron_storage.files.replacing import refuse_read_only
+from pyiron_storage.files.system_errors import reading
 from pyiron_storage.model.session import Session, Shared
+from pyiron_storage.option_checks import check_choice, checked_filename
 
 MODES: Final = ("a", "r", "w", "x")
 DURABILITIES: Final = ("process", "power")
@@ -34,16 +46,30 @@ def is_durable(durability: str) -> bool:
 
     Raises
     ------
-    ValueError
+    InvalidOptionError
         If it is none of `DURABILITIES`.
     """
-    if durability not in DURABILITIES:
-        raise ValueError(f"The durability {durability!r} is not one of {', '.join(map(repr, DURABILITIES))}.")
+    check_choice("durability", durability, DURABILITIES)
     return durability == "power"
 
 
-def checked_path(filename: Any, mode: str, *, is_kind: Callable[[Path], bool], kind: str) -> Path:
+def checked_path(
+    filename: Any, mode: str, *, is_kind: Callable[[Path], bool], kind: str, may_be_empty: bool = True
+) -> Path:
     """Return the path of a storage that can be opened in this mode.
+
+    Parameters
+    ----------
+    filename
+        The file or directory.
+    mode
+        One of `MODES`.
+    is_kind
+        Whether a file that is there can be one of the back-end.
+    kind
+        What that is, for messages.
+    may_be_empty
+        Whether a file without a byte is taken for one that is not there yet, as `tempfile` makes them.
 
     Raises
     ------
@@ -54,25 +80,69 @@ def checked_path(filename: Any, mode: str, *, is_kind: Callable[[Path], bool], k
     FileKindError
         If something else is there.
     """
-    if mode not in MODES:
-        raise ValueError(f"The mode {mode!r} is not one of {', '.join(map(repr, MODES))}.")
-    path = Path(os.fspath(filename)).expanduser()
-    if path.exists():
-        if mode == "x":
-            raise StorageExistsError(f"{path} exists already. Open it with mode 'a' to add to it, 'w' to begin anew.")
-        if not is_kind(path):
-            raise FileKindError(f"{path} is there, but it is not {kind}. Choose another name, or another backend=.")
-    elif mode == "r":
-        raise StorageNotFoundError(f"{path} does not exist.{_near(path)}")
-    elif not path.parent.is_dir():
-        raise StorageNotFoundError(f"{path} cannot be made: the folder {path.parent} does not exist.")
+    check_choice("mode", mode, MODES)
+    path = checked_filename(filename)
+    with reading(path):
+        if path.exists():
+            if mode == "x":
+                raise StorageExistsError(
+                    f"{path} exists already. Open it with mode 'a' to add to it, 'w' to begin anew."
+                )
+            _check_kind(path, mode, is_kind, kind, may_be_empty=may_be_empty)
+        elif mode == "r":
+            raise missing_file(path)
+        else:
+            _check_folder(path)
     return path
+
+
+def _check_kind(path: Path, mode: str, is_kind: Callable[[Path], bool], kind: str, *, may_be_empty: bool) -> None:
+    if may_be_empty and is_empty_file(path):
+        if mode == "r":
+            raise FileKindError(f"{path} is empty: nothing was saved in it yet.")
+    elif path.is_dir() and "directory" not in kind:
+        raise FolderError(f"{path} is a folder, not {kind}. Name a file in it, or say backend='json'.")
+    elif not path.is_dir() and "directory" in kind:
+        raise NotAFolderError(f"{path} is a file, not {kind}. Choose another name, or another backend=.")
+    elif not is_kind(path):
+        raise FileKindError(f"{path} is there, but it is not {kind}. Choose another name, or another backend=.")
+
+
+def _check_folder(path: Path) -> None:
+    folder = Path(os.path.realpath(path)).parent
+    if folder.exists() and not folder.is_dir():
+        raise NotAFolderError(f"{path} cannot be made: {folder} is a file, not a folder.")
+    if not folder.is_dir():
+        raise StorageNotFoundError(f"{path} cannot be made: the folder {folder} does not exist.")
+
+
+def is_empty_file(path: Path) -> bool:
+    """Whether a file is there in which there is no byte."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  at every access
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and not found.st_size
+
+
+def missing_file(path: Path) -> StorageError:
+    """The error that says that there is no such file, and what there is."""
+    if path.is_symlink():
+        return StorageNotFoundError(f"{path} is a link to {os.readlink(path)}, which does not exist.")  # noqa: PTH115
+    if path.parent.exists() and not path.parent.is_dir():
+        return NotAFolderError(f"{path} does not exist, for {path.parent} is a file, not a folder.")
+    return StorageNotFoundError(f"{path} does not exist.{_near(path)}")
 
 
 def _near(path: Path) -> str:
     if not path.parent.is_dir():
         return f" The folder {path.parent} does not exist either."
-    beside = sorted(other.name for other in path.parent.iterdir() if other.stem == path.stem)
+    try:
+        names = [other.name for other in path.parent.iterdir() if other.exists() and not other.name.startswith(".")]
+    except OSError:
+        return f" What there is in {path.parent} cannot be read."
+    beside = sorted(name for name in names if Path(name).stem == path.stem)
+    beside = beside or difflib.get_close_matches(path.name, names, n=1)
     return f" Beside it there is {', '.join(beside)}." if beside else " Check the name, or save something there first."
 
 
@@ -142,7 +212,10 @@ class OpenFile:
         ------
         LockTimeoutError
             If another process keeps this one out for too long; the message names it.
+        ReadOnlyError
+            If the file is marked as read-only.
         """
+        refuse_read_only(self.real_path)
         if self._writer is not None:
             self._writer.acquire(self.timeout)
 

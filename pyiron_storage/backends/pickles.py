@@ -6,6 +6,7 @@ nothing to browse in such a file: groups and parts are refused.
 
 from __future__ import annotations
 
+import os
 import pickle
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pyiron_storage.arrays.array_handle import ArrayHandle
-from pyiron_storage.backends.opening import checked_path, is_durable, read_only
+from pyiron_storage.backends.opening import checked_path, is_durable, is_empty_file, read_only
 from pyiron_storage.backends.pickle_metadata import metadata_of, with_metadata
 from pyiron_storage.backends.pickle_signature import loads, opened, wants_of, with_signature
 from pyiron_storage.errors import (
@@ -27,7 +28,7 @@ from pyiron_storage.errors import (
     UntrustedError,
 )
 from pyiron_storage.files.locks import TIMEOUT
-from pyiron_storage.files.replacing import replace_file
+from pyiron_storage.files.replacing import refuse_read_only, replace_file
 from pyiron_storage.model.metadata import Metadata, has_own_metadata, new_metadata
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name
@@ -175,7 +176,9 @@ class PickleStorage(GenericStorage):
         )
 
     def list_nodes(self) -> list[str]:
-        is_there = self._pending is not None or (self._path.exists() and not self._emptied)
+        is_there = self._pending is not None or (
+            self._path.exists() and not is_empty_file(self._path) and not self._emptied
+        )
         return [NODE] if is_there else []
 
     def list_groups(self) -> list[str]:
@@ -196,10 +199,13 @@ class PickleStorage(GenericStorage):
         size = len(self._pending) if self._pending is not None else self._path.stat().st_size
         return NodeInfo("object", "pickle", size=size)  # what is in it is known to whoever runs it
 
+    def _begin(self) -> None:
+        refuse_read_only(self._path)
+
     def _commit(self) -> None:
         if self._pending is not None:
             data = with_signature(self._pending)
-            replace_file(self._path, lambda file: file.write(data), durable=self._durable)
+            replace_file(Path(os.path.realpath(self._path)), lambda file: file.write(data), durable=self._durable)
         elif self._emptied:
             self._path.unlink(missing_ok=True)
         self._rollback()

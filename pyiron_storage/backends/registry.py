@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +23,22 @@ import numpy as np
 
 from pyiron_storage.backends.compression import checked_compression
 from pyiron_storage.backends.opening import is_open
-from pyiron_storage.errors import PathNotFoundError, StorageInUseError, UnknownBackendError, UnsupportedOperationError
+from pyiron_storage.errors import (
+    OptionTypeError,
+    PathNotFoundError,
+    StorageInUseError,
+    UnknownBackendError,
+    UnsupportedOperationError,
+)
+from pyiron_storage.files.replacing import refuse_read_only
 from pyiron_storage.model.array_sizes import bytes_of_arrays
 from pyiron_storage.model.metadata import require
-from pyiron_storage.model.options import take_common
+from pyiron_storage.model.options import LOADING, SAVING, take_common
 from pyiron_storage.model.storage import GenericStorage
+from pyiron_storage.option_checks import check_names, check_values, checked_filename, nearest
 from pyiron_storage.paths import join, split
 from pyiron_storage.progress import READ, WRITTEN, Progress, expect, progress_of
+from pyiron_storage.public import public
 from pyiron_storage.trusting.admission import admission
 
 OBJECT: Final = "object"
@@ -74,10 +84,14 @@ class Backend:
             ) from error
         return found
 
+    @public
     def open(self, filename: Any, mode: str = "a", **options: Any) -> GenericStorage:
         """Open a storage of this back-end; see `open_storage`."""
+        filename = checked_filename(filename)
         if self.name == "memory":
             raise UnsupportedOperationError("A storage in memory has no file: make one with MemoryStorage().")
+        check_names(options, self._options() or options, f"the back-end {self.name!r}")
+        check_values(options)
         compression = options.pop("compression", None)
         if compression is not None:
             options["compression"] = checked_compression(compression, self.storage_class.compressions, self.name)
@@ -89,6 +103,14 @@ class Backend:
         storage._session.options.update(common)
         return storage
 
+    def _options(self) -> list[str]:
+        """The options that a storage of this back-end has; none where it says that it takes any."""
+        parameters = inspect.signature(self.storage_class).parameters.values()
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return []
+        return [*[parameter.name for parameter in parameters][2:], "compression", "trust", *SAVING, *LOADING]
+
+    @public
     def dump(
         self,
         obj: Any,
@@ -112,6 +134,7 @@ class Backend:
             inside = in_object(storage, path)
             storage._save(inside if inside != path and inside in storage else path, obj, replace=replace)
 
+    @public
     def load(
         self,
         filename: Any,
@@ -136,10 +159,11 @@ class Backend:
             found = storage.load(path, mmap=mmap, verify=verify)
             return _kept(found) if isinstance(found, GenericStorage) else found
 
+    @public
     def delete(self, filename: Any, path: str | None = None, *, durability: str = "power", **options: Any) -> None:
         """Delete a part of a file, or the file, with this back-end; see `delete`."""
         if path is None:
-            self._delete_file(Path(filename).expanduser(), options)
+            self._delete_file(checked_filename(filename), options)
         else:
             self.open(filename, "r", **options).close()  # it is there
             with self.open(filename, durability=durability, **options) as storage:
@@ -149,12 +173,13 @@ class Backend:
         if is_open(path):
             raise StorageInUseError(f"{path} is open in this process. Close the storage, then delete the file.")
         with self.open(path, "r", **options) as storage:  # it is there, and it is a storage
+            refuse_read_only(path)
             storage._destroy()
 
 
 def _kept(group: GenericStorage) -> GenericStorage:
     """A copy of a group that stays when the file is closed: of an object whose class is missing."""
-    kept = backends.find("memory", None).storage_class()
+    kept = backends.find("memory", "memory").storage_class()
     kept[OBJECT] = group
     found: GenericStorage = kept[OBJECT]
     return found
@@ -251,13 +276,17 @@ class Backends:
         UnknownBackendError
             If there is none; the message lists names and suffixes.
         """
+        path = checked_filename(filename)
         if isinstance(backend, Backend):
             return backend
         if backend is not None:
+            if not isinstance(backend, str):
+                raise OptionTypeError(f"backend= is the name of a back-end: {', '.join(self._all())}; not {backend!r}.")
             if backend in self._all():
                 return self._all()[backend]
-            raise UnknownBackendError(f"There is no back-end {backend!r}. There are: {', '.join(self._all())}.")
-        path = Path(filename)
+            raise UnknownBackendError(
+                f"There is no back-end {backend!r}.{nearest(backend, self._all())} There are: {', '.join(self._all())}."
+            )
         if path.is_dir():
             return self._all()["json"]
         known = self.known(path)

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from pyiron_storage.errors import LocksUnsupportedError, LockTimeoutError, StorageWriteError
+from pyiron_storage.errors import LocksUnsupportedError, LockTimeoutError, StorageWriteError, WriteForbiddenError
 from pyiron_storage.files.interrupts import raise_interrupt
 
 TIMEOUT: Final = 60.0
@@ -126,9 +126,11 @@ class WriterLock:
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise StorageWriteError(
+            is_forbidden = isinstance(error, PermissionError)
+            way = "Change the rights of the folder" if is_forbidden else "Make room"
+            raise (WriteForbiddenError if is_forbidden else StorageWriteError)(
                 f"{self._storage} cannot be written, because its lock file {self._path} cannot be made: "
-                f"{error.strerror}. Make room or change the rights of the folder, or copy the storage elsewhere."
+                f"{error.strerror}. {way}, or copy the storage elsewhere."
             ) from error
 
     def _is_the_file(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import functools
 import os
 import secrets
@@ -15,12 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar, cast
 
-from pyiron_storage.errors import StorageError, StorageWriteError
+from pyiron_storage.errors import ReadOnlyError, StorageError, StorageWriteError, WriteForbiddenError
 
 COPIED_BYTES: Final = 1 << 22
 """How much is copied at a time where a copy takes the place of a file."""
 BIG_BYTES: Final = 1 << 24
 """Files of this size or larger exchange their names."""
+_WRITE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _HERE: Final = -100  # AT_FDCWD
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -57,6 +59,7 @@ def replace_file(
     aside = free_name_beside(path, alone=alone)
     try:
         with aside.open("xb") as file:
+            take_rights(path, file.fileno())
             write(file)
             file.flush()
             _be_newer(file.fileno(), path)
@@ -65,12 +68,64 @@ def replace_file(
         take_name(aside, path, durable=durable)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise system_error(path, error) from error
+        raise error if isinstance(error, StorageError) else system_error(path, error) from error
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
     if durable and confirmed:
         confirm_name(path)
+
+
+def refuse_read_only(path: str | Path) -> None:
+    """Refuse to change or replace a file or directory that is marked as read-only, though its folder would allow it.
+
+    The superuser may write to any file; one that has no right to write for anybody was
+    marked so by somebody, and is refused to the superuser too.
+
+    Raises
+    ------
+    ReadOnlyError
+        If it is.
+    """
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116  at every transaction
+    except OSError:  # it is not there, or what opens it says more
+        return
+    if not mode & _WRITE or not os.access(path, os.W_OK):
+        raise ReadOnlyError(
+            f"{path} is read-only (mode {stat.S_IMODE(mode):o}), so it is not changed. Make it writable (chmod u+w), "
+            "or save to another place."
+        )
+
+
+def take_rights(path: Path, new: int | Path) -> None:
+    """Give what is to take the place of a file or directory its owner, mode, ACLs and extended attributes.
+
+    Only root can give files away.  Where the group cannot be kept, the new one may do
+    no more than anybody.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return
+    is_group_kept = _take_owner(found, new)
+    mode = stat.S_IMODE(found.st_mode)
+    os.chmod(new, mode if is_group_kept else mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3)  # noqa: PTH101
+    for name in os.listxattr(path) if hasattr(os, "listxattr") else ():
+        if not name.startswith(("security.", "trusted.")) and (is_group_kept or not name.startswith("system.")):
+            with contextlib.suppress(OSError):  # another file system, or it is not ours to set
+                os.setxattr(new, name, os.getxattr(path, name))
+
+
+def _take_owner(found: os.stat_result, new: int | Path) -> bool:
+    """Give a new file owner and group of another as far as the system allows it; say whether it has the group."""
+    own = os.stat(new)  # noqa: PTH116
+    if (own.st_uid, own.st_gid) != (found.st_uid, found.st_gid):
+        with contextlib.suppress(PermissionError):
+            os.chown(new, -1, found.st_gid)
+        with contextlib.suppress(PermissionError):
+            os.chown(new, found.st_uid, -1)
+    return os.stat(new).st_gid == found.st_gid  # noqa: PTH116
 
 
 def free_name_beside(path: Path, *, alone: bool) -> Path:
@@ -142,13 +197,10 @@ def confirm_name(path: Path) -> None:
 
 def copied_aside(file: int, path: Path, *, alone: bool) -> tuple[Path, int]:
     """Copy a file to one beside it, with the same rights; return its name and a descriptor."""
-    found = os.fstat(file)
     aside = free_name_beside(path, alone=alone)
     copy = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with contextlib.suppress(PermissionError):  # only root can give files away
-            os.fchown(copy, found.st_uid, found.st_gid)
-        os.fchmod(copy, stat.S_IMODE(found.st_mode))
+        take_rights(path, copy)
         done = 0
         while piece := os.pread(file, COPIED_BYTES, done):
             write_all(copy, memoryview(piece), done)
@@ -206,7 +258,10 @@ def written(method: _Method) -> _Method:
 
 def system_error(path: Path, error: OSError) -> StorageWriteError:
     """The error that says that the system failed to write."""
-    return StorageWriteError(
-        f"{path}: the system failed: {error.strerror or error}. The file is as it was before this change. "
-        "Make room, or choose another place, and try again."
-    )
+    what = f"{path}: the system failed: {error.strerror or error}. The file is as it was before this change."
+    if isinstance(error, PermissionError):
+        return WriteForbiddenError(
+            f"{what} Change the rights of the file and its folder, or choose another place, and try again."
+        )
+    way = "Make room, or choose" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose"
+    return StorageWriteError(f"{what} {way} another place, and try again.")

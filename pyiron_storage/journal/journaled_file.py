@@ -15,7 +15,6 @@ changes nothing in place.  It goes into a copy of the file, which gets the name
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,15 @@ from pyiron_storage.errors import FileKindError, InterruptedCommitError, Storage
 from pyiron_storage.files.access_locks import AccessLock
 from pyiron_storage.files.file_maps import map_array
 from pyiron_storage.files.interrupts import never_interrupted
-from pyiron_storage.files.replacing import confirm_name, free_name_beside, system_error, take_name, write_all, written
+from pyiron_storage.files.replacing import (
+    confirm_name,
+    free_name_beside,
+    system_error,
+    take_name,
+    take_rights,
+    write_all,
+    written,
+)
 from pyiron_storage.journal.committing import Commit, abandon
 from pyiron_storage.journal.pages_aside import PagesAside
 from pyiron_storage.journal.redo import Change, CompleteJournal, cut, journal_path
@@ -85,12 +92,11 @@ class JournaledFile:
     def _open_to_write(self, *, anew: bool) -> int:
         """Open the file, or make a new one under another name."""
         path = self.path
-        if not anew and os.path.exists(path):  # noqa: PTH110  what is called often asks the system itself
+        if not anew and os.path.exists(path) and os.path.getsize(path):  # noqa: PTH110, PTH202  it is called often
             return os.open(path, os.O_RDWR)
         self._aside = free_name_beside(path, alone=self._alone)
         file = os.open(self._aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        if os.path.exists(path):  # noqa: PTH110
-            os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
+        take_rights(path, file)
         return file
 
     def _find_overlay(self) -> None:

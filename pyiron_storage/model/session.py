@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from pyiron_storage.errors import LockTimeoutError, ReadOnlyError, StorageClosedError, StorageError, TransactionError
 from pyiron_storage.files.interrupts import let_interrupts_wait, never_interrupted, raise_interrupt, uninterrupted
 from pyiron_storage.files.locks import TIMEOUT, wait_until
+from pyiron_storage.files.system_errors import read_meaning
 from pyiron_storage.records.damage import meaning
 from pyiron_storage.records.document import Record
 from pyiron_storage.trusting.admission import Admission, admission
@@ -119,8 +120,9 @@ class Access:
         if not shared.accesses and not shared.depth:
             try:
                 session.root._begin_access()
-            except BaseException:
+            except BaseException as error:
                 shared.lock.release()
+                session.raise_understood(error)
                 raise
         shared.accesses += 1
 
@@ -169,8 +171,9 @@ class Transaction(Generic[_Given]):
             if not session.shared.depth:
                 session._begin()
             session.shared.depth += 1
-        except BaseException:
+        except BaseException as error:
             self._lock.release()
+            session.raise_understood(error)
             raise
         try:
             raise_interrupt()
@@ -266,6 +269,7 @@ class Session:
         if error is not None and not isinstance(error, StorageError):
             meant = self.root._understood(error)
             meant = meaning(error, self.file) if meant is error else meant
+            meant = read_meaning(error, self.file) if meant is error else meant
             if meant is not error:
                 raise meant from error
 

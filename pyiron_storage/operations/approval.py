@@ -10,11 +10,13 @@ from pyiron_storage.backends.registry import Backend, backends
 from pyiron_storage.errors import StorageInUseError, UnsupportedOperationError
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name
+from pyiron_storage.public import public
 from pyiron_storage.records.document import Record
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.wants import Want, needs_trust, wants
 
 
+@public
 def trust(filename: str | os.PathLike[str], *, backend: str | Backend | None = None, sign: bool = True) -> list[Want]:
     """List every class, function and piece of code that a file names, then sign the file, so that it loads.
 

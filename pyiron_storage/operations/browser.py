@@ -12,6 +12,7 @@ from pyiron_storage.looking.branches import Branch
 from pyiron_storage.looking.html import fragment, page
 from pyiron_storage.looking.text import tree
 from pyiron_storage.paths import join, split
+from pyiron_storage.public import public
 
 
 class Browser:
@@ -82,6 +83,7 @@ class Browser:
             return fragment(branch)
 
 
+@public
 def browse(
     filename: str | os.PathLike[str], path: str = "", *, backend: str | Backend | None = None, **options: Any
 ) -> Browser:

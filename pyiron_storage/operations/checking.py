@@ -6,7 +6,6 @@ Nothing here imports a class or runs stored code.
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +13,14 @@ from typing import Any, NamedTuple
 from pyiron_storage.backends.registry import Backend
 from pyiron_storage.errors import StorageError
 from pyiron_storage.files.locks import TIMEOUT
-from pyiron_storage.files.replacing import confirm_name, exchange_names, free_name_beside, sync
+from pyiron_storage.files.replacing import confirm_name, exchange_names, free_name_beside, sync, take_rights
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_object import GroupStore
 from pyiron_storage.operations.exclusive import alone, remove_aside, storage_class
 from pyiron_storage.operations.record_check import RecordCheck, check_node, looks_like_a_record
+from pyiron_storage.option_checks import checked_filename
 from pyiron_storage.paths import Name, join
+from pyiron_storage.public import public
 
 
 class Finding(NamedTuple):
@@ -122,6 +123,7 @@ class CheckReport:
         self.findings.append(Finding(path, kind, str(what)))
 
 
+@public
 def check(
     filename: str | os.PathLike[str],
     *,
@@ -167,7 +169,7 @@ def check(
     """
     found = storage_class(backend, filename)
     options = {"locking": locking, "timeout": timeout}
-    path = Path(filename).expanduser()
+    path = checked_filename(filename)
     report = _checked(found, path, options)
     if repair and not report.ok:
         with alone(path, locking=locking, timeout=timeout):
@@ -296,7 +298,7 @@ def _swap(aside: Path, path: Path) -> Path:
     while kept.exists():
         counter += 1
         kept = path.with_name(f"{path.name}.damaged-{counter}")
-    shutil.copymode(path, aside)
+    take_rights(path, aside)
     sync(aside)
     if path.is_dir():
         if not exchange_names(aside, path):

@@ -6,16 +6,17 @@ Nothing here imports a class or runs stored code.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyiron_storage.backends.registry import Backend
 from pyiron_storage.files.access_locks import DirectoryLock
 from pyiron_storage.files.locks import TIMEOUT
-from pyiron_storage.files.replacing import confirm_name, free_name_beside
+from pyiron_storage.files.replacing import confirm_name, free_name_beside, take_rights
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.operations.exclusive import alone, check_unused, remove_aside, storage_class
+from pyiron_storage.option_checks import checked_filename
+from pyiron_storage.public import public
 
 
 class Compacted(NamedTuple):
@@ -32,6 +33,7 @@ class Compacted(NamedTuple):
     after: int
 
 
+@public
 def compact(
     filename: str | os.PathLike[str],
     *,
@@ -79,7 +81,7 @@ def compact(
     True
     """
     found = storage_class(backend, filename)
-    path = Path(filename).expanduser()
+    path = checked_filename(filename)
     found(path, "r", locking=locking, timeout=timeout).close()  # type: ignore[call-arg]  # it is there
     path = Path(os.path.realpath(path))
     with alone(path, locking=locking, timeout=timeout):
@@ -120,7 +122,7 @@ def _compact_through_a_copy(found: type[GenericStorage], path: Path, *, locking:
             target.transaction(),
         ):
             source._copy_all_to(target)
-        shutil.copymode(path, aside)
+        take_rights(path, aside)
         os.replace(aside, path)
         confirm_name(path)
     finally:

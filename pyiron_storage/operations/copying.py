@@ -23,11 +23,13 @@ from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import METADATA, SIGNATURE, Name, check_name, escape, join, split
 from pyiron_storage.progress import COPIED, Progress, expect, note, progress_of
+from pyiron_storage.public import public
 
 PIECE_BYTES: Final = 2**24
 """A larger array is copied in pieces of about this size."""
 
 
+@public
 def copy(
     source: str | os.PathLike[str] | GenericStorage,
     target: str | os.PathLike[str] | GenericStorage,

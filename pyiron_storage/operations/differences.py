@@ -18,6 +18,7 @@ from pyiron_storage.looking.describing import counted, label, preview, printable
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import escape
+from pyiron_storage.public import public
 from pyiron_storage.records.document import Node, dump
 from pyiron_storage.records.navigate import parts_of
 from pyiron_storage.records.pause import garbage_collection_paused
@@ -74,6 +75,7 @@ class Change:
 Compared = str | os.PathLike[str] | GenericStorage | View
 
 
+@public
 def diff(
     first: Compared,
     second: Compared,

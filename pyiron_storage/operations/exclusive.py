@@ -14,6 +14,7 @@ from pyiron_storage.backends.opening import is_open
 from pyiron_storage.backends.registry import Backend, backends
 from pyiron_storage.errors import LockTimeoutError, StorageInUseError, UnsupportedOperationError
 from pyiron_storage.files.locks import WriterLock, try_flock
+from pyiron_storage.files.replacing import refuse_read_only
 from pyiron_storage.journal.recovery import recover
 from pyiron_storage.model.storage import GenericStorage
 
@@ -42,8 +43,11 @@ def alone(path: Path, *, locking: bool, timeout: float) -> Iterator[None]:
     ------
     StorageInUseError
         If it is.
+    ReadOnlyError
+        If it is marked as read-only.
     """
     path = Path(os.path.realpath(path))
+    refuse_read_only(path)
     if is_open(path):
         raise StorageInUseError(f"{path} is open in this process. Close the storage first.")
     lock = WriterLock(path) if locking else None

@@ -17,6 +17,7 @@ from pyiron_storage.model.metadata_places import RecordMetadata
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import escape, join
+from pyiron_storage.public import public
 from pyiron_storage.records.rule import qualified_name
 
 Moment = str | datetime.date
@@ -56,6 +57,7 @@ class Found:
 Where = Mapping[str, Any] | Callable[[Found], bool]
 
 
+@public
 def find(
     location: str | os.PathLike[str],
     where: Where | None = None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pyiron_storage.backends.registry import Backend, backends
 from pyiron_storage.errors import UnsupportedOperationError
 from pyiron_storage.model.storage import GenericStorage
+from pyiron_storage.public import public
 from pyiron_storage.records.code import captured_modules
 from pyiron_storage.records.navigate import walk_places
 from pyiron_storage.records.places import Place
@@ -43,6 +44,7 @@ class CodePart:
     modules: tuple[str, ...]
 
 
+@public
 def inspect(filename: str | os.PathLike[str], *, backend: str | Backend | None = None) -> list[CodePart]:
     """List each part of a file that is kept by value; nothing of it is run or imported.
 

@@ -10,6 +10,7 @@ from pyiron_storage.backends.registry import Backend, backends, in_object
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import join, split
+from pyiron_storage.public import public
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class ObjectVersions:
     types: tuple[TypeVersion, ...]
 
 
+@public
 def versions(
     filename: str | os.PathLike[str], path: str = "", *, backend: str | Backend | None = None
 ) -> list[ObjectVersions]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pyiron_storage.errors import InvalidOptionError
+from pyiron_storage.option_checks import check_choice
 from pyiron_storage.provenance.comparing import Policy, checked_policy
 from pyiron_storage.provenance.renames import checked_renames
 
@@ -41,8 +41,7 @@ class Loading:
             If one is not what it can be.
         """
         on_missing = options.get("on_missing", "error")
-        if on_missing not in ON_MISSING:
-            raise InvalidOptionError(f"on_missing={on_missing!r} is neither 'error' nor 'raw'.")
+        check_choice("on_missing", on_missing, ON_MISSING)
         return cls(checked_policy(options.get("versions", "warn")), checked_renames(options.get("rename")), on_missing)
 
 

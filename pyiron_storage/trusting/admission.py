@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from pyiron_storage.errors import InvalidTrustError
+from pyiron_storage.errors import InvalidTrustError, TrustTypeError
+from pyiron_storage.option_checks import nearest
 from pyiron_storage.trusting.settings import admitted_names
 
 Trust = str | Iterable[str] | None
@@ -193,15 +194,22 @@ def admission(trust: Trust) -> Admission:
         if trust in ("data", "all"):
             return EVERYTHING if trust == "all" else DATA
         raise InvalidTrustError(
-            f"trust={trust!r} is none of 'data', 'all' and a list of names. For one name: trust=[{trust!r}]."
+            f"trust={trust!r} is none of 'data', 'all' and a list of names.{nearest(trust, ('data', 'all'))} For one "
+            f"name: trust=[{trust!r}]."
         )
+    given: Any = trust
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        hint = " For everything, say trust='all'." if given is True else ""
+        raise TrustTypeError(f"trust={trust!r} is none of 'data', 'all' and a list of names.{hint}")
     return _of_names(tuple(trust))
 
 
 @lru_cache(64)
 def _of_names(names: tuple[str, ...]) -> Admission:
     for name in names:
-        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        if not isinstance(name, str):
+            raise TrustTypeError(f"trust: {name!r} is no name, such as 'ase' or 'my_package.function'.")
+        if not all(part.isidentifier() for part in name.split(".")):
             raise InvalidTrustError(
                 f"trust: {name!r} is no name of a package, class or function, such as 'ase' or 'my_package.function'."
             )
