@@ -237,6 +237,7 @@ def test_a_group_is_copied_with_all_that_is_in_it(storage):
         other["copy"] = storage["g"]
         assert other["copy/h/a"] == 1
         assert other["copy/b/x"].tolist() == [0, 1, 2]
+        del other["copy"]
         other["copy"] = storage["g/h"]
         assert list(other["copy"]) == ["a"]
 
@@ -245,6 +246,7 @@ def test_a_group_that_is_gone_says_so(storage):
     for storage in (storage, ps.open_storage("f.h5"), ps.open_storage("f.jsondir")):  # noqa: B020
         storage["g/a"] = 1
         group = storage["g"]
+        del storage["g"]
         storage["g"] = 5
         for use in (
             list,

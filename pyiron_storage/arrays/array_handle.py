@@ -9,10 +9,20 @@ from typing import Any, Final
 import numpy as np
 
 from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Selection, Shape, select
-from pyiron_storage.errors import ArrayShapeError, NotStorableError, StorageError
+from pyiron_storage.errors import (
+    ArrayShapeError,
+    NotStorableError,
+    StorageAttributeError,
+    StorageError,
+)
+from pyiron_storage.public import public
 
 PIECE_BYTES: Final = 2**26
 """Values that must be converted are written in pieces of this size."""
+
+
+_OWN: Final = ("_find", "_reading", "_changing", "_file", "path")
+"""The attributes of a handle itself, set once."""
 
 
 class ArrayHandle:
@@ -54,6 +64,15 @@ class ArrayHandle:
         self._find, self._reading, self._changing, self._file = find, reading, changing, file
         self.path = path
         """The path in the storage."""
+
+    @public
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _OWN or name in self.__dict__:
+            raise StorageAttributeError(
+                f"{self._file}: no attribute of the handle on {self.path!r} can be set. Entries are written by their "
+                "index, handle[...] = values, and its length by append and resize; for another array store a new one."
+            )
+        object.__setattr__(self, name, value)
 
     # -- what it is ------------------------------------------------------------
 
@@ -108,6 +127,7 @@ class ArrayHandle:
 
     # -- reading -----------------------------------------------------------------
 
+    @public
     def __getitem__(self, key: Any) -> Any:
         """Return entries, as numpy gives them, in memory of their own.
 
@@ -131,6 +151,7 @@ class ArrayHandle:
 
     # -- writing -----------------------------------------------------------------
 
+    @public
     def __setitem__(self, key: Any, values: Any) -> None:
         """Write entries in place; committed when the line is done.
 
@@ -154,6 +175,7 @@ class ArrayHandle:
             else:
                 self._write(array, selection, entries)
 
+    @public
     def append(self, values: Any) -> None:
         """Add rows at the end of the first axis, in place where the back-end can.
 
@@ -192,6 +214,7 @@ class ArrayHandle:
             for _, part in Box.rows(length, rows.shape).pieces(array.dtype.itemsize, PIECE_BYTES):
                 array.append(np.ascontiguousarray(rows[part], array.dtype))
 
+    @public
     def extend(self, rows: Iterable[Any]) -> None:
         """Add many rows at the end of the first axis as one change, which costs little more than one row.
 
@@ -218,6 +241,7 @@ class ArrayHandle:
         if len(given):
             self._append(given, are_rows=True)
 
+    @public
     def resize(self, length: int) -> None:
         """Set the length along the first axis; what is added is zeros.
 

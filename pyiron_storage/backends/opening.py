@@ -109,7 +109,7 @@ def _check_kind(path: Path, mode: str, is_kind: Callable[[Path], bool], kind: st
 
 
 def _check_folder(path: Path) -> None:
-    folder = Path(os.path.realpath(path)).parent
+    folder = (Path(os.path.realpath(path)) if path.is_symlink() else path).parent
     if folder.exists() and not folder.is_dir():
         raise NotAFolderError(f"{path} cannot be made: {folder} is a file, not a folder.")
     if not folder.is_dir():

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pyiron_storage.arrays.array_handle import ArrayHandle
+from pyiron_storage.backends import joblib_files
 from pyiron_storage.backends.opening import checked_path, is_durable, is_empty_file, read_only
 from pyiron_storage.backends.pickle_metadata import metadata_of, with_metadata
 from pyiron_storage.backends.pickle_signature import loads, opened, wants_of, with_signature
@@ -109,6 +110,8 @@ class PickleStorage(GenericStorage):
             if self._pending is not None:
                 return loads(self._pending, self._session.admission, str(self._path), trusted=True)
             data, trusted = opened(self._path.read_bytes())
+            if not trusted and joblib_files.is_of_joblib(data):
+                return joblib_files.load(self._path, self._session.admission)
             return loads(data, self._session.admission, str(self._path), trusted=trusted)
         except (ImportError, AttributeError) as error:
             raise CannotImportError(
@@ -215,7 +218,10 @@ class PickleStorage(GenericStorage):
 
     def _wants(self) -> list[Want]:
         """What the pickle names."""
-        return wants_of(self._data()) if self.list_nodes() else []
+        if not self.list_nodes():
+            return []
+        joblib_files.refuse(self._path, self._data())
+        return wants_of(self._data())
 
     def _data(self) -> bytes:
         """The pickle itself, without its signature."""
@@ -275,9 +281,10 @@ class CloudpickleStorage(PickleStorage):
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether a file begins as pickles of protocol 2 and later do; older ones have no mark of their own."""
+    """Whether a file begins as pickles of protocol 2 and later do, or as what joblib compresses."""
     with path.open("rb") as file:
-        return file.read(1) == b"\x80"
+        begin = file.read(8)
+    return begin[:1] == b"\x80" or joblib_files.is_compressed(begin)
 
 
 def _cloudpickle() -> ModuleType:

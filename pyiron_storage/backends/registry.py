@@ -31,6 +31,7 @@ from pyiron_storage.errors import (
     UnsupportedOperationError,
 )
 from pyiron_storage.files.replacing import refuse_read_only
+from pyiron_storage.files.system_errors import reading
 from pyiron_storage.model.array_sizes import bytes_of_arrays
 from pyiron_storage.model.metadata import require
 from pyiron_storage.model.options import LOADING, SAVING, take_common
@@ -154,7 +155,7 @@ class Backend:
         ):
             path = in_object(storage, path, loading=True)
             expect(READ, lambda: bytes_of_arrays(storage, path))
-            if metadata:
+            if metadata is not None:
                 require(storage._metadata_at(path) or {}, metadata, f"{filename}: {path}")
             found = storage.load(path, mmap=mmap, verify=verify)
             return _kept(found) if isinstance(found, GenericStorage) else found
@@ -287,7 +288,9 @@ class Backends:
             raise UnknownBackendError(
                 f"There is no back-end {backend!r}.{nearest(backend, self._all())} There are: {', '.join(self._all())}."
             )
-        if path.is_dir():
+        with reading(path):
+            is_folder = path.is_dir()
+        if is_folder:
             return self._all()["json"]
         known = self.known(path)
         if known is not None:

@@ -16,10 +16,11 @@ import numpy as np
 
 from pyiron_storage.arrays.checks import Check
 from pyiron_storage.arrays.native_array import NativeArray, WholeArray
-from pyiron_storage.errors import PathNotFoundError, UnsupportedOperationError
+from pyiron_storage.errors import PathNotFoundError, StorageError, UnsupportedOperationError
 from pyiron_storage.model.options import take_common
 from pyiron_storage.model.session import Location, Session, Shared
 from pyiron_storage.paths import METADATA, SIGNATURE, Name, join
+from pyiron_storage.public import begin_here
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.rule import qualified_name
 
@@ -29,8 +30,12 @@ def one_access(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def inside(self: BackendGroup, *arguments: Any, **options: Any) -> Any:
-        with self._session.access:
-            return method(self, *arguments, **options)
+        try:
+            with self._session.access:
+                return method(self, *arguments, **options)
+        except StorageError as error:
+            begin_here(error)
+            raise
 
     return inside
 
@@ -44,7 +49,11 @@ def _own_names(native: Callable[..., Any]) -> Callable[..., Any]:
         if type(path) is Name:
             with self._session.access:
                 return self._adopt(native(self, path))
-        return getattr(self, by_path[native.__name__])(path)
+        try:
+            return getattr(self, by_path[native.__name__])(path)
+        except StorageError as error:
+            begin_here(error)
+            raise
 
     return method
 
@@ -63,6 +72,20 @@ def _own_lists(native: Callable[..., list[str]]) -> Callable[..., list[str]]:
     return method
 
 
+def _making(constructor: Callable[..., None]) -> Callable[..., None]:
+    """Let a constructor say while it is at work that it is."""
+
+    @functools.wraps(constructor)
+    def make(self: BackendGroup, *arguments: Any, **options: Any) -> None:
+        before, self._is_being_made = self._is_being_made, True
+        try:
+            constructor(self, *arguments, **options)
+        finally:
+            self._is_being_made = before
+
+    return make
+
+
 class BackendGroup(ABC):
     """A group of a back-end, with plain names; the root is the storage."""
 
@@ -70,8 +93,13 @@ class BackendGroup(ABC):
     _own_session: Session | None = None
     _own_location: Location | None = None
 
+    _is_being_made = False
+    """Whether the constructor is at work, which may give a back-end attributes."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            type.__setattr__(cls, "__init__", _making(vars(cls)["__init__"]))
         for method in ("__getitem__", "__delitem__", "create_group"):
             if method in vars(cls):
                 setattr(cls, method, _own_names(vars(cls)[method]))

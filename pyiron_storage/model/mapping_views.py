@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, ValuesView
 from typing import Any, Final
 
@@ -170,6 +171,10 @@ class DictView(_Keyed):
             else:
                 place.put({})
 
+    def __reversed__(self) -> Iterator[Any]:
+        keys: list[Any] = list(self)
+        return iter(keys[::-1])
+
     def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Any]:
         return self.to_object() | plain(other)  # type: ignore[no-any-return]
 
@@ -179,6 +184,69 @@ class DictView(_Keyed):
     def __ior__(self, other: Mapping[Any, Any]) -> DictView:
         self.update(other)
         return self
+
+
+class OrderedDictView(DictView):
+    """A stored `OrderedDict`: a dict whose entries can be moved to its ends."""
+
+    def move_to_end(self, key: Any, last: bool = True) -> None:  # noqa: FBT001, FBT002  as in collections
+        """Move the entry of a key to the end, or to the beginning."""
+        with self._source.changing():
+            place, parts = self._opened()
+            part = self._part(key)
+            self._item([part])  # it is there
+            pairs = ArrayParts(place.inner("pairs"))
+            nodes = [entry.node for entry in pairs.each()]
+            index = next(i for i, name in enumerate(parts.names()) if name == part)
+            nodes.insert(len(nodes) if last else 0, nodes.pop(index))
+            pairs.rewrite(nodes)
+
+    def popitem(self, last: bool = True) -> tuple[Any, Any]:  # noqa: FBT001, FBT002
+        """Take out the last entry, or the first, and return it, the real thing."""
+        with self._source.changing():
+            keys = list(self)
+            if not keys:
+                raise KeyError(f"{self.path!r} is empty")
+            key = keys[-1 if last else 0]
+            return key, self.pop(key)
+
+
+class CounterView(DictView):
+    """A stored `Counter`: what it does not have counts 0, and `update` adds."""
+
+    def __getitem__(self, key: Any) -> Any:
+        path = self._resolve(key)
+        return self._item(path) if len(path) > 1 or self._has(path) else 0
+
+    def update(self, other: Any = (), /, **more: Any) -> None:
+        """Add counts, of a mapping or of things that are counted."""
+        self._count(1, other, more)
+
+    def subtract(self, other: Any = (), /, **more: Any) -> None:
+        """Take counts away, of a mapping or of things that are counted."""
+        self._count(-1, other, more)
+
+    def _count(self, sign: int, other: Any, more: dict[str, Any]) -> None:
+        counts: Counter[Any] = Counter()
+        counts.update(plain(other))
+        counts.update(more)
+        with self._source.changing():
+            for key, count in counts.items():
+                self[key] = self[key] + sign * count
+
+    def most_common(self, n: int | None = None) -> list[tuple[Any, int]]:
+        """The keys and their counts, the largest first."""
+        found: list[tuple[Any, int]] = self.to_object().most_common(n)
+        return found
+
+    def elements(self) -> Iterator[Any]:
+        """Each key as often as it counts."""
+        found: Iterator[Any] = self.to_object().elements()
+        return found
+
+    def total(self) -> Any:
+        """The sum of the counts."""
+        return self.to_object().total()
 
 
 def _is_data(place: Place) -> bool:
@@ -191,5 +259,5 @@ def _is_data(place: Place) -> bool:
     return rule_of(place.follow()).is_value(node)
 
 
-VIEWS.update(dict=DictView, object=ObjectView, group=ObjectView)
+VIEWS.update(dict=DictView, OrderedDict=OrderedDictView, Counter=CounterView, object=ObjectView, group=ObjectView)
 VIEWS["import"] = ObjectView

@@ -16,8 +16,14 @@ from typing import Any, Final, Protocol
 import numpy as np
 import orjson
 
-from pyiron_storage.errors import InvalidOptionError, MetadataMismatchError
+from pyiron_storage.errors import (
+    InvalidOptionError,
+    MetadataMismatchError,
+    OptionTypeError,
+    StorageAttributeError,
+)
 from pyiron_storage.provenance.authorship import authorship, now
+from pyiron_storage.public import public
 from pyiron_storage.records.hooks import attributes_of, defines
 
 _PLAIN: Final = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
@@ -57,6 +63,14 @@ class Metadata(MutableMapping[str, Any]):
     def __init__(self, source: MetadataSource) -> None:
         self._source = source
 
+    @public
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "_source":
+            raise StorageAttributeError(
+                f"An attribute {name!r} of metadata would not be stored. Store it as an entry: metadata[{name!r}] = ..."
+            )
+        object.__setattr__(self, name, value)
+
     def _read(self) -> dict[str, Any]:
         found = dict(self._source.read())
         if "created" in found:
@@ -72,6 +86,7 @@ class Metadata(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._read())
 
+    @public
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})
 
@@ -81,6 +96,7 @@ class Metadata(MutableMapping[str, Any]):
             del found[key]
             self._source.write(found | {"modified": now()})
 
+    @public
     def update(self, other: Any = (), /, **more: Any) -> None:
         """Put in several entries with one change."""
         new = plain_metadata(dict(other, **more))
@@ -101,7 +117,7 @@ def plain_metadata(given: Any) -> dict[str, Any]:
         If it is no mapping of text to plain values.
     """
     if not isinstance(given, Mapping):
-        raise InvalidOptionError(f"metadata is a dict of names and plain values, not {given!r}.")
+        raise OptionTypeError(f"metadata= is a dict of names and plain values, not {given!r}.")
     return {_name(key): _plain(key, value) for key, value in given.items()}
 
 
@@ -193,6 +209,8 @@ def require(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> 
     MetadataMismatchError
         If an entry is missing or another.
     """
+    if not isinstance(wanted, Mapping):
+        raise OptionTypeError(f"metadata= is a dict of names with values, or with functions of them, not {wanted!r}.")
     missing = {key: found.get(key) for key in wanted if not matches(found, {key: wanted[key]})}
     if missing:
         listed = ", ".join(f"{key} is {value!r}" if key in found else f"no {key}" for key, value in missing.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from pyiron_storage.model.views import VIEWS, View, plain
 from pyiron_storage.paths import split
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.parts import ArrayParts, Parts
+from pyiron_storage.records.places import Place
 from pyiron_storage.records.uses import in_steps
 
 
@@ -106,6 +108,23 @@ class ListView(_Indexed, MutableSequence[Any]):
         """Take out all entries."""
         self._rearrange(list.clear)
 
+    def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
+        """Put the entries in order, as a list does: compared as real things, or by `key` of these."""
+        with self._source.changing():
+            values = self.to_object()
+            keys = list(map(key, values)) if key is not None else values
+            order = sorted(range(len(values)), key=keys.__getitem__, reverse=reverse)
+            self._rearrange(lambda nodes: nodes.__setitem__(slice(None), [nodes[index] for index in order]))
+
+    def __imul__(self, count: int) -> ListView:  # type: ignore[misc, override]
+        with self._source.changing():
+            values = list(self.to_object())
+            if count <= 0:
+                self.clear()
+            else:
+                self.extend(values * (count - 1))
+        return self
+
     def _nodes_of(self, values: Any) -> list[Node]:
         """Encode values for this list; nothing is in it yet if one is refused."""
         values = values.to_object() if isinstance(values, View) else list(values)
@@ -132,6 +151,70 @@ class ListView(_Indexed, MutableSequence[Any]):
             parts.rewrite(nodes)
 
 
+class DequeView(ListView):
+    """A stored deque: as a list, at both ends; what is too much for its `maxlen` leaves it at the other end."""
+
+    __eq__ = View.__eq__
+    __hash__ = None
+
+    @property
+    def maxlen(self) -> int | None:
+        """How many entries there are at most; None for any number."""
+        with self._source.reading():
+            found: int | None = self._place().node["maxlen"]
+            return found
+
+    def append(self, value: Any) -> None:
+        """Write a value behind the last entry."""
+        self.extend([value])
+
+    def appendleft(self, value: Any) -> None:
+        """Write a value before the first entry."""
+        self.extendleft([value])
+
+    def extend(self, values: Any) -> None:
+        """Write all values behind the last entry, as one change."""
+        with self._source.changing():
+            if self.maxlen is None:
+                super().extend(values)
+            else:
+                self._turn(lambda nodes, new: nodes.extend(new), values)
+
+    def extendleft(self, values: Any) -> None:
+        """Write one value after the other before the first entry, as one change."""
+        self._turn(lambda nodes, new: nodes.extendleft(new), values)
+
+    def insert(self, index: int, value: Any) -> None:
+        """Write a value before an entry; an `IndexError` where there are as many as `maxlen`."""
+        self._turn(lambda nodes, new: nodes.insert(index, new[0]), [value])
+
+    def popleft(self) -> Any:
+        """Take out the first entry and return it, the real thing."""
+        return self.pop(0)
+
+    def rotate(self, count: int = 1) -> None:
+        """Move so many entries from the end to the beginning."""
+        self._turn(lambda nodes, _: nodes.rotate(count), ())
+
+    def __imul__(self, count: int) -> ListView:  # type: ignore[misc, override]
+        self._turn(
+            lambda nodes, new: nodes.extend(new) if count > 0 else nodes.clear(), list(self.to_object()) * (count - 1)
+        )
+        return self
+
+    def _turn(self, change: Callable[[deque[Node], list[Node]], Any], values: Any) -> None:
+        """Let `change` work on the deque of all nodes, with those of new values, and write it anew."""
+        with self._source.changing():
+            new = self._nodes_of(values)
+            place, parts = self._opened()
+            nodes = deque((entry.node for entry in self._entries(parts).each()), place.node["maxlen"])
+            change(nodes, new)
+            self._entries(parts).rewrite(list(nodes))
+
+    def _refuse_fixed(self, parts: Parts, place: Place) -> None:
+        """Also where it has a `maxlen`, which is looked at here, entries are put and taken out."""
+
+
 class TupleView(_Indexed, Sequence[Any]):
     """A stored tuple or array of objects: to be read; store a new one to change it."""
 
@@ -145,4 +228,4 @@ class TupleView(_Indexed, Sequence[Any]):
         self._delete_path(split(index) if isinstance(index, str) else [str(index)])
 
 
-VIEWS.update(list=ListView, tuple=TupleView, array=TupleView)
+VIEWS.update(list=ListView, deque=DequeView, tuple=TupleView, array=TupleView)

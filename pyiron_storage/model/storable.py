@@ -18,6 +18,7 @@ from pyiron_storage.model.storable_groups import RestoringGroup, RestoringStorag
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_by_hand import version_of
 from pyiron_storage.model.views import View
+from pyiron_storage.public import public
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node
@@ -79,6 +80,7 @@ class Storable(ABC):
         """Fill this empty instance; the way to restore objects that hold each other in a cycle."""
         raise RestoreError(f"{type(self).__qualname__} does not implement _restore_into.")
 
+    @public
     def store(self, storage: GenericStorage, group_name: str | None = None) -> None:
         """Store this object into a group, in place of an object that is stored in it; as a whole or not at all.
 
@@ -113,7 +115,11 @@ class Storable(ABC):
                 storage = storage.create_group(group_name)
             storage._make_room()
             self._store_type(storage)
-            self._store(storage)
+            try:
+                self._store(storage)
+            except StorageError as error:
+                error.passed_user_code = True
+                raise
             storage._sign_object()
 
     def _store_type(self, storage: GenericStorage) -> None:
@@ -150,7 +156,8 @@ def _fill(instance: Storable, storage: GenericStorage, version: str) -> None:
 def _called(cls: type, restore: Any, storage: GenericStorage, version: str) -> Any:
     try:
         return restore(storage, version)
-    except StorageError:
+    except StorageError as error:
+        error.passed_user_code = True
         raise
     except Exception as error:
         raise RestoreError(

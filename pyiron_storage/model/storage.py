@@ -9,6 +9,7 @@ and the manners of a mapping.
 from __future__ import annotations
 
 import functools
+import inspect
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +23,8 @@ from pyiron_storage.errors import (
     InvalidNameError,
     NoObjectError,
     PathNotFoundError,
+    StorageAttributeError,
+    StorageError,
     StorageExistsError,
     TransactionError,
 )
@@ -35,6 +38,7 @@ from pyiron_storage.model.shown import Shown
 from pyiron_storage.model.stored_by_hand import class_of, require
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import METADATA, Name, check_name, join, split
+from pyiron_storage.public import begin_here, public
 from pyiron_storage.records.navigate import NodeInfo, info
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.walking import walk
@@ -136,6 +140,25 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
         """Open a file to see what of it is whole; return it, and the paths of what was lost on the way."""
         return cls(filename, "r", **options), []  # type: ignore[call-arg]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[:1] != "_" and not self._takes_attribute(name):
+            raise StorageAttributeError(
+                f"{self._session.file}: an attribute {name!r} of {self.path or 'a storage'!r} would not be stored. "
+                f"Store it as an item: storage[{name!r}] = ..."
+                + (" Metadata are changed by their entries: storage.metadata[name] = ..." * (name == "metadata"))
+            )
+        object.__setattr__(self, name, value)
+
+    def _takes_attribute(self, name: str) -> bool:
+        """Whether a back-end has an attribute of this name: said in its class, or set in its constructor."""
+        said, base = (inspect.getattr_static(cls, name, None) for cls in (type(self), GenericStorage))
+        if isinstance(said, property):
+            return said.fset is not None
+        if said is not None or base is not None:
+            return said is not base and not callable(said)
+        is_noted = any(name in inspect.get_annotations(cls) for cls in type(self).__mro__)
+        return self._is_being_made or name in self.__dict__ or is_noted
+
     # -- reading -------------------------------------------------------------------
 
     def get(self, path: str, default: Any = None) -> Any:
@@ -186,6 +209,7 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
             return self.load(join(parts))
         return stored.decoder(stored.record(), mmap=True).at(stored.place())
 
+    @public
     def array(self, path: str) -> ArrayHandle:
         """Return a handle on the array at a path, to read and change it in part.
 
@@ -290,7 +314,11 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
         StorageExistsError
             If a group is there that is not empty: delete it first.
         """
-        self._assign(path, value, replace=False)
+        try:
+            self._assign(path, value, replace=False)
+        except StorageError as error:
+            begin_here(error)
+            raise
 
     def _save(self, path: str, value: Any, *, replace: bool = False) -> None:
         """Store what `save` is given: in place of what is at a path, and of nothing else."""
@@ -363,6 +391,7 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
             )
         return Transaction(self._session, self, explicit=True)
 
+    @public
     def open(self, name: str) -> GenericStorage:
         """Descend into a group, created where it does not exist; `close` on it comes back here."""
         group = self.create_group(name)
@@ -406,17 +435,20 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
             return group._has(rest)
         return len(rest) == 1 and group._has(rest[0])
 
+    @public
     def update(self, other: Any = (), /, **more: Any) -> None:
         """Store several things, all or none."""
         with self._session.transaction(explicit=True):
             super().update(other, **more)
 
+    @public
     def clear(self) -> None:
         """Delete all that is in this group, or nothing of it; what is deleted is not looked at."""
         with self._session.transaction(explicit=True):
             for name in self._all_names():
                 self._remove(Name(name))
 
+    @public
     def popitem(self) -> tuple[str, Any]:
         """Delete what was listed last, and return its name and the real thing."""
         with self._session.transaction():
@@ -425,6 +457,7 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
                 raise PathNotFoundError(f"{self._session.file}: {self.path or 'the top level'} is empty.")
             return names[-1], self.pop(names[-1])
 
+    @public
     def pop(self, path: str, *default: Any) -> Any:
         """Delete what is at a path and return it, the real thing."""
         if default and path not in self:
@@ -434,6 +467,7 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
             del self[path]
             return value
 
+    @public
     def setdefault(self, path: str, default: Any = None) -> Any:
         """Return what is stored at a path, after storing `default` where nothing is."""
         if path in self:

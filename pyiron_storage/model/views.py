@@ -17,11 +17,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from pyiron_storage.arrays.array_handle import ArrayHandle
-from pyiron_storage.errors import NotStorableError, PathNotFoundError, ReadOnlyError, ViewAttributeError, ViewError
+from pyiron_storage.errors import (
+    NotStorableError,
+    PathNotFoundError,
+    ReadOnlyError,
+    StorageError,
+    ViewAttributeError,
+    ViewError,
+)
 from pyiron_storage.model.metadata import Metadata
 from pyiron_storage.model.metadata_places import RecordMetadata
 from pyiron_storage.model.shown import Shown
-from pyiron_storage.paths import join, split
+from pyiron_storage.paths import join, split, unescape
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.dict_parts import DictParts
@@ -54,6 +61,35 @@ class RecordSource(Protocol):
     def decoder(self, record: Record, *, mmap: bool = False) -> Decoder: ...
 
 
+CHANGING_METHODS: Final = frozenset(
+    [
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "pop",
+        "clear",
+        "sort",
+        "reverse",
+        "add",
+        "discard",
+        "update",
+        "popitem",
+        "setdefault",
+        "difference_update",
+        "intersection_update",
+        "symmetric_difference_update",
+        "appendleft",
+        "extendleft",
+        "popleft",
+        "rotate",
+        "move_to_end",
+        "subtract",
+    ]
+)
+"""The methods by which people change lists, dicts, sets and those of `collections`."""
+INNER: Final = ("~items", "~pairs", "data")
+"""Where a subclass of a list or dict, and `UserList` and `UserDict`, have what they hold."""
 _OWN: Final = ("_source", "_path", "_decoder")
 """The attributes of a view itself."""
 
@@ -113,7 +149,7 @@ class View(Shown):
             If one is not admitted; see `load`.
         """
         place = self._place()
-        return (self._decoder or self._source.decoder(place.record, mmap=mmap)).at(place)
+        return (self._decoder or self._source.decoder(place.record, mmap=mmap)).at(place, self._path)
 
     def array(self, path: str = "") -> ArrayHandle:
         """Return a handle on the array at a path below this, to read and change it in part; see `ArrayHandle`.
@@ -186,7 +222,7 @@ class View(Shown):
         """Return the object at a path below this one; the real thing, not a view. For `mmap` see `to_object`."""
         if mmap and self._decoder is None:
             place = find(self._place(), split(path), self._full_path(), self._source.file).follow()
-            return self._source.decoder(place.record, mmap=True).at(place)
+            return self._source.decoder(place.record, mmap=True).at(place, (*self._path, *split(path)))
         found = self._item(split(path)) if path else self
         return found.to_object() if isinstance(found, View) else found
 
@@ -202,9 +238,28 @@ class View(Shown):
         if name.startswith("__") or name in _OWN:
             raise AttributeError(name)
         raise ViewAttributeError(
-            f"{self._source.file}: the view of {self.path!r} has no attribute {name!r}. Its parts are items, "
-            f"view[{name!r}], and view.to_object() gives the real thing."
+            f"{self._source.file}: the view of {self.path!r} has no attribute {name!r}. {self._way_to(name)}"
         )
+
+    def _way_to(self, name: str) -> str:
+        """What to do instead of using an attribute that a view does not have."""
+        if name not in CHANGING_METHODS:
+            return f"Its parts are items, view[{name!r}], and view.to_object() gives the real thing."
+        for part in INNER if self._source_is_there() else ():
+            inner = self._item([unescape(part)]) if self._has([unescape(part)]) else None
+            if isinstance(inner, View) and hasattr(type(inner), name):
+                return f"What it holds is view[{part!r}], and view[{part!r}].{name}(...) changes that."
+        return (
+            f"To change it, take the real thing, obj = view.to_object(), call obj.{name}(...), and store it again: "
+            f"storage[{self.path!r}] = obj."
+        )
+
+    def _source_is_there(self) -> bool:
+        try:
+            self._place()
+        except StorageError:
+            return False
+        return True
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _OWN:
@@ -337,12 +392,13 @@ def _the_same(obj: Any) -> Any:
 
 
 VIEWS: dict[str, type[View]] = {}
-"""The view of each kind, filled where the views are defined."""
+"""The view of each rule or else kind, filled where the views are defined."""
 
 
 def make_view(source: RecordSource, path: tuple[str, ...], place: Place, decoder: Decoder | None = None) -> View:
     """Return the view of what stands at a place."""
-    return VIEWS.get(rule_of(place).kind, VIEWS["object"])(source, path, decoder)
+    rule = rule_of(place)
+    return (VIEWS.get(rule.name) or VIEWS.get(rule.kind, VIEWS["object"]))(source, path, decoder)
 
 
 class ViewRule(Rule):

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pyiron_storage.backends.opening import missing_file
 from pyiron_storage.backends.registry import Backend, backends
 from pyiron_storage.errors import FileKindError, InvalidOptionError, StorageError, StorageWarning
 from pyiron_storage.model.metadata import Metadata, matches
 from pyiron_storage.model.metadata_places import RecordMetadata
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
+from pyiron_storage.option_checks import checked_filename
 from pyiron_storage.paths import escape, join
 from pyiron_storage.public import public
 from pyiron_storage.records.rule import qualified_name
@@ -91,7 +93,8 @@ def find(
     Warns
     -----
     StorageWarning
-        For each file of a folder that is damaged or cannot be read, which is left out.
+        For each file of a folder that is damaged or cannot be read, and for each object of
+        which a function in `where` raises; they are left out.
 
     Raises
     ------
@@ -112,10 +115,13 @@ def find(
     """
     name = qualified_name(type) if isinstance(type, _CLASS) else type
     _checked(where, name)
+    folder = checked_filename(location)
+    if not folder.exists():
+        raise missing_file(folder)
     period = _moment(after), _moment(before)
     return [
         found
-        for found in _all(Path(location), backend)
+        for found in _all(folder, backend)
         if _is_of(found, name) and _is_in(found, *period) and _is_where(found, where)
     ]
 
@@ -201,7 +207,12 @@ def _is_in(found: Found, after: datetime.datetime | None, before: datetime.datet
 def _is_where(found: Found, where: Where | None) -> bool:
     if where is None:
         return True
-    return bool(where(found)) if callable(where) else matches(found.metadata, where)
+    try:
+        return bool(where(found)) if callable(where) else matches(found.metadata, where)
+    except Exception as error:  # noqa: BLE001  a function of the user, which the other objects may suit
+        message = f"Left out: {found.filename}: {found.path}: where= raised {_CLASS(error).__name__}: {error}"
+        warnings.warn(message, StorageWarning, stacklevel=5)
+        return False
 
 
 def _checked(where: Where | None, name: object) -> None:

@@ -111,15 +111,17 @@ class Decoder:
             return tuple(self._out_of(node["items"]))
         return self._by_rule(name, node)
 
-    def at(self, place: Place) -> Any:
+    def at(self, place: Place, path: tuple[str, ...] = ()) -> Any:
         """Return the object at a place, followed: that of a whole line, or of a node inside one.
+
+        `path` leads there in the record, for messages.
 
         Raises
         ------
         UntrustedError
             If it names what is not admitted; nothing was run then.
         """
-        self.gate.check(place)
+        self.gate.check(place, path)
         with garbage_collection_paused(), self._versions, self.gate:
             if place.container is self.record.nodes:
                 if place.line == ROOT:

@@ -50,24 +50,27 @@ class Gate:
     def __init__(self, record: Record, admission: Admission, renames: Mapping[str, str] = NO_RENAMES) -> None:
         self._record, self._admission, self._renames = record, admission, renames
         self._checked = False
+        self._asked: tuple[Place, tuple[str, ...]] | None = None
+        """The place of what is asked for first, and the path that leads to it; None for the whole record."""
 
     @property
     def is_open(self) -> bool:
         """Whether all of the record may be imported and called, whatever its names are."""
         return self._admission.everything or (self._admission.signed and self._record.signing.trusted)
 
-    def check(self, place: Place) -> None:
+    def check(self, place: Place, path: tuple[str, ...] = ()) -> None:
         """Look, before something is restored, whether all that it names is admitted.
 
         Raises
         ------
         UntrustedError
-            If not; it lists everything in the record that is not.
+            If not; it lists everything that this place needs and that is not, and nothing else of the record.
         """
         record = self._record
         if self._checked or not (record.grows or record.header["types"]) or is_value(place):
             return
         self._checked = True
+        self._asked = place, path
         if self.is_open:
             record.signing.relied_on |= not self._admission.everything
         elif (record.grows or not all(map(is_harmless, record.header["types"]))) and not self._are_admitted(place):
@@ -94,10 +97,10 @@ class Gate:
         return self._admission.everything or f"{name}.{method}" in self._admission.names
 
     def _refusal(self) -> UntrustedError:
-        path = split(self._record.path)
+        place, path = self._asked or (Place.root(self._record), ())
         found = [
             want
-            for want, number in wants(Place.root(self._record), path)
+            for want, number in wants(place, (*split(self._record.path), *path))
             if not self._admits_it(number, called=want.is_called, method=want.method)
         ]
         why = "it is not signed by a key that is known here." if self._admission.signed else "trust= does not admit it."

@@ -8,7 +8,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from types import FunctionType
 from typing import Any, Final
+
+from pyiron_storage.errors import StorageError
+from pyiron_storage.public import begin_here, public
 
 READING: Final = frozenset(
     {"to_object", "__array__", "__eq__", "info", "list_nodes", "list_groups", "load", "__repr__", "__len__", "_keys"}
@@ -18,6 +22,10 @@ READING: Final = frozenset(
 """The methods that look at what is stored, of views of all kinds."""
 CHANGING: Final = frozenset({"__setitem__", "__delitem__", "pop", "popitem", "setdefault"})
 """The methods that look before they change."""
+OPERATORS: Final = frozenset(
+    {"__getattr__", "__setattr__", "__iadd__", "__imul__", "__ior__", "__iand__", "__isub__", "__ixor__", "__iter__"}
+)
+"""The special methods beside these whose errors begin where they were called."""
 STEP: Final = 16
 """How many entries are looked at in one access while somebody iterates; they may be large arrays."""
 
@@ -29,6 +37,8 @@ def each_use_is_one(cls: type) -> None:
             setattr(cls, name, _reading(method))
         elif name in CHANGING:
             setattr(cls, name, _changing(method))
+        elif isinstance(method, FunctionType) and (name[:1] != "_" or name in OPERATORS):
+            setattr(cls, name, public(method))
 
 
 def in_steps(view: Any, entries: Callable[[], Iterable[Any]], show: Callable[[Any], Any]) -> Iterator[Any]:
@@ -59,8 +69,12 @@ def in_steps(view: Any, entries: Callable[[], Iterable[Any]], show: Callable[[An
 def _reading(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def one_access(self: Any, *arguments: Any, **options: Any) -> Any:
-        with self._source.reading():
-            return method(self, *arguments, **options)
+        try:
+            with self._source.reading():
+                return method(self, *arguments, **options)
+        except StorageError as error:
+            begin_here(error)
+            raise
 
     return one_access
 
@@ -68,7 +82,11 @@ def _reading(method: Callable[..., Any]) -> Callable[..., Any]:
 def _changing(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def one_change(self: Any, *arguments: Any, **options: Any) -> Any:
-        with self._source.changing():
-            return method(self, *arguments, **options)
+        try:
+            with self._source.changing():
+                return method(self, *arguments, **options)
+        except StorageError as error:
+            begin_here(error)
+            raise
 
     return one_change

@@ -112,7 +112,8 @@ def _named_file() -> Path | None:
 def _without_a_home(path: Path, error: OSError) -> Key:
     warnings.warn(
         f"No signing key can be kept at {path}: {error.strerror or error}. What this process saves is signed with a "
-        f"key of its own, and loads elsewhere with trust= only. Set {VARIABLE} to a file that can be read.",
+        f"key of its own, and loads elsewhere with trust= only. Set {VARIABLE} to the name of a file in a folder that "
+        "this process may write to; a key is made there.",
         NoKeyWarning,
         stacklevel=2,
     )
