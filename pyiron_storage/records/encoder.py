@@ -66,6 +66,8 @@ class Encoder:
         """The last name on the way to the object at hand: a name for its arrays."""
         self.depth = depth
         """How deep in its line the object at hand lies."""
+        self.plain_classes: dict[type, bool] = {}
+        """Whether objects of a class are their attributes and nothing else, for the classes met so far."""
         self.type_numbers: dict[int, int] = {}
         """The numbers in the header of the classes and functions met so far, by id."""
         self.grafts: dict[int, Any] = {}

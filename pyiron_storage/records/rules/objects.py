@@ -60,7 +60,10 @@ class ObjectRule(Rule):
 
     def fill_node(self, obj: Any, node: Node, encoder: Encoder) -> None:
         cls = type(obj)
-        if is_plain(cls, obj):
+        is_plain_class = encoder.plain_classes.get(cls)
+        if is_plain_class is None:
+            is_plain_class = encoder.plain_classes[cls] = has_plain_class(obj)
+        if is_plain_class and not has_own_hooks(obj):
             node.clear()
             node.update({"$": "object", "type": type_number(cls, encoder)})
             _fill_attributes(obj, node, encoder)
@@ -141,11 +144,12 @@ def not_a_class(found: Any, decoder: Decoder) -> NotAClassError:
 
 def is_plain(cls: type, obj: Any) -> bool:
     """Whether objects of a class are their attributes and nothing else, by the pickle protocol's own hooks."""
-    return is_plain_class(cls) and not has_own_hooks(obj) and _reduces_plainly(obj)
+    return not has_own_hooks(obj) and has_plain_class(obj)
 
 
-def is_plain_class(cls: type) -> bool:
-    """Whether a class has no hooks of the pickle protocol that say what its objects are."""
+def has_plain_class(obj: Any) -> bool:
+    """Whether the class of an object has no hooks of the pickle protocol that say what its objects are."""
+    cls = type(obj)
     return (
         inherits(cls, object, "__reduce_ex__", "__reduce__", "__getstate__")
         and is_looked_up_plainly(cls)
@@ -153,6 +157,7 @@ def is_plain_class(cls: type) -> bool:
         and not defines(cls, "__getnewargs__")
         and not defines(cls, "__getnewargs_ex__")
         and not issubclass(cls, (list, dict))
+        and _reduces_plainly(obj)
     )
 
 
