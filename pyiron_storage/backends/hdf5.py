@@ -152,7 +152,8 @@ class HDF5Storage(GenericStorage):
             if holds_object(found):
                 return self._inside(name)
             raise
-        return self._inside(name) if type(value) is bytes and holds_object(found) else value
+        is_bytes = type(value) is bytes or (type(value) is np.ndarray and value.dtype == np.uint8)
+        return self._inside(name) if is_bytes and holds_object(found) else value
 
     def _set(self, name: str, value: Any) -> None:
         title, array, kind = native_form(value)

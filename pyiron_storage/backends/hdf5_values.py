@@ -245,20 +245,80 @@ def create_dataset(group: h5g.GroupID, link: bytes, title: str, kind: h5t.TypeID
 
 
 def read_title(dataset: Any) -> str | None:
-    """The TITLE of a dataset, None where it has none."""
+    """The kind of value that a dataset is, by its TITLE; None where it is an array that says no kind.
+
+    PyTables and pandas have attributes of that name too, which hold what people wrote: a
+    title counts where the dataset is stored as one of its kind is.
+    """
+    title = _written_title(dataset)
+    if title is None or title == "ndarray" or dataset.shape is None:
+        return title
+    return title if _fits_title(dataset, title) and not h5a.exists(dataset, _OF_PYTABLES) else None
+
+
+_OF_PYTABLES: Final = b"CLASS"
+"""The attribute that PyTables gives to each dataset, and h5io and we to none."""
+
+
+def _written_title(dataset: Any) -> str | None:
+    """The attribute TITLE, where it is one text."""
     try:
         attribute = h5a.open(dataset, b"TITLE")
     except KeyError:
         return None
     kind = attribute.get_type()
-    if not isinstance(kind, h5t.TypeStringID):
+    if not isinstance(kind, h5t.TypeStringID) or attribute.shape != ():  # which of an empty one is None
         return None
     if kind.is_variable_str():  # h5py writes such attributes, and so does h5io with it
         value = h5py.Dataset(dataset).attrs["TITLE"]
-        return value.decode() if isinstance(value, bytes) else str(value)
-    buffer = np.empty((), f"S{kind.get_size()}")
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    buffer = np.zeros((), f"S{kind.get_size()}")
     attribute.read(buffer, kind)
-    return buffer.tobytes().decode()
+    return buffer.tobytes().decode(errors="replace")
+
+
+def _fits_title(dataset: Any, title: str) -> bool:
+    """Whether a dataset has the type and shape that a value of a kind is stored with."""
+    kind = dataset.get_type().get_class()
+    if title in _TEXTS:
+        return _is_text(dataset)
+    if title == "void":
+        return (kind in (h5t.OPAQUE, h5t.COMPOUND) and dataset.shape == ()) or _is_bytes(dataset)
+    if dataset.shape != (1,):
+        return False
+    if title in _SINGLE:
+        return kind in _SINGLE[title]
+    return title.startswith("np_") and _names_dtype(title.removeprefix("np_"), dataset.dtype)
+
+
+def _names_dtype(name: str, dtype: np.dtype[Any]) -> bool:
+    """Whether a name is that of a scalar type of numpy, with this dtype; of structures and text all are alike."""
+    try:
+        meant = np.dtype(name.removesuffix("_"))
+    except TypeError:
+        return False
+    return meant == dtype or (meant.itemsize == 0 and meant.kind == dtype.kind)
+
+
+_TEXTS: Final = ("unicode", "ascii", "str")
+_SINGLE: Final = {
+    "None": (h5t.ENUM, h5t.INTEGER),
+    "int": (h5t.INTEGER, h5t.ENUM),
+    "float": (h5t.FLOAT,),
+    "np_complex128": (h5t.COMPOUND,),
+}
+"""The HDF5 types in which single values of each kind are stored."""
+
+
+def _is_text(dataset: Any) -> bool:
+    """Whether a dataset is one string of a fixed length, or the bytes of one."""
+    kind = dataset.get_type()
+    is_string = isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str() and dataset.shape == ()
+    return is_string or _is_bytes(dataset)
+
+
+def _is_bytes(dataset: Any) -> bool:
+    return len(dataset.shape) == 1 and bool(dataset.dtype == np.uint8)
 
 
 def read_bytes(dataset: Any) -> bytes:

@@ -58,11 +58,26 @@ def title_of(node: Any, link: bytes = b".") -> str:
 def holds_object(node: Any, link: bytes = b".") -> bool:
     """Whether a group or dataset is an object that h5io wrote, not a group of values or a native value."""
     title = title_of(node, link)
-    return (
-        title in GROUPS
-        or title in OBJECTS
-        or (_names_a_class(title) and h5o.get_info(node, link).type == h5o.TYPE_GROUP)
-    )
+    if not title:
+        return False
+    if h5o.get_info(node, link).type == h5o.TYPE_GROUP:
+        return _names_a_class(title) or (title in GROUPS and _has_members_of(h5o.open(node, link), title))
+    return title in OBJECTS and _is_stored_as(title, h5o.open(node, link))
+
+
+def _has_members_of(group: h5g.GroupID, title: str) -> bool:
+    """Whether the members of a group have the names that h5io gives to those of this kind."""
+    prefix = {"dict": b"key_", "list": b"idx_", "tuple": b"idx_"}.get(title, b"")
+    return all(link.startswith(prefix) for link in h5py.Group(group).id)
+
+
+def _is_stored_as(title: str, dataset: Any) -> bool:
+    """Whether a dataset is stored as h5io stores what has this title: a structure by itself, all else as text."""
+    if not isinstance(dataset, h5d.DatasetID) or dataset.shape is None:
+        return False
+    if title == "void":
+        return dataset.shape == () and dataset.dtype.kind == "V"
+    return len(dataset.shape) == 1 and bool(dataset.dtype == np.uint8)
 
 
 def _names_a_class(title: str) -> bool:
