@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5, h5d, h5g, h5l, h5o, h5p
+from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p
 
 from pyiron_storage.arrays.checks import Check
 from pyiron_storage.arrays.native_array import NativeArray, Shape
@@ -35,6 +35,7 @@ from pyiron_storage.backends.hdf5_values import (
     text_form,
     write_dataset,
 )
+from pyiron_storage.backends.hdf5_whole_copy import attribute_names, copy_attribute, copy_whole
 from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT
 from pyiron_storage.backends.neighbours.h5io_files import H5ioObject, holds_object, title_of
 from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
@@ -255,10 +256,13 @@ class HDF5Storage(GenericStorage):
 
     def _copy_all_to(self, target: GenericStorage) -> None:
         assert isinstance(target, HDF5Storage)
+        if self._file.bag is None and not self._names and not target._names:
+            target._begin_anew(functools.partial(target._file.clear, self._file.user_block))
+            copy_whole(self._group(), target._group())
+            return
         super()._copy_all_to(target)
-        mine, others = h5py.Group(self._group()).attrs, h5py.Group(target._group()).attrs
-        for name in mine:
-            others[name] = mine[name]
+        for name in attribute_names(self._group()):
+            copy_attribute(h5a.open(self._group(), name), target._group(), name)
 
     def _native_array(self, name: Name, full: str) -> NativeArray | None:
         """Open the dataset once, without asking first what it is: handles come here at each use."""

@@ -23,6 +23,7 @@ from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.journal.journaled_file import JournaledFile
 from pyiron_storage.journal.recovery import recover
 from pyiron_storage.journal.redo import CompleteJournal, journal_path
+from pyiron_storage.journal.stamp import SIGNATURE, superblock_place
 from pyiron_storage.model.session import Location
 from pyiron_storage.records.contents import NATIVE_BYTES
 
@@ -30,7 +31,6 @@ ALIGNMENT: Final = 64
 """Big arrays begin at multiples of so many bytes, so that a memory map of one is as good as an array."""
 REPLACED_BYTES: Final = 1 << 18
 """A smaller file is changed in place, though all in it is replaced: that is faster."""
-SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 
 
 class HDF5File(OpenFile):
@@ -51,6 +51,7 @@ class HDF5File(OpenFile):
         self._file: JournaledFile | None = None
         self._hdf5: Any = None
         self._writing = False
+        self._new_user_block = b""
         self._groups: dict[Location, h5g.GroupID] = {}
         self.listed: dict[Location, dict[str, int]] = {}
         """What each group holds, by location, as far as it was listed: names with their kinds, in order."""
@@ -211,11 +212,20 @@ class HDF5File(OpenFile):
 
     def _holds_only(self, link: bytes) -> bool:
         group = self.group(())
-        return self.bag is None and list(h5py.Group(group).id) == [link] and not h5a.get_num_attrs(group)
+        has_more = h5a.get_num_attrs(group) or self._hdf5.userblock_size
+        return self.bag is None and list(h5py.Group(group).id) == [link] and not has_more
 
-    def clear(self) -> None:
+    @property
+    def user_block(self) -> bytes:
+        """What stands before all that is HDF5's, as in files of MATLAB."""
+        assert self._file is not None
+        self._file.seek(0)
+        return self._file.read(self._hdf5.userblock_size)
+
+    def clear(self, user_block: bytes = b"") -> None:
         """Begin a new file, which takes the place of the old one at the commit."""
         self._shut()
+        self._new_user_block = user_block
         self._open_to_write(anew=True)
 
     def _open_to_write(self, *, anew: bool = False) -> None:
@@ -298,7 +308,8 @@ class HDF5File(OpenFile):
         let_interrupts_wait()
         self._writing = writing
         try:
-            self._hdf5 = _open_hdf5(self._file, writing=writing)
+            self._hdf5 = _open_hdf5(self._file, writing=writing, user_block=self._new_user_block)
+            self._new_user_block = b""
             kind = kind_of_bag(self.group(()))
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             self._shut()
@@ -334,14 +345,27 @@ class HDF5File(OpenFile):
             self._hdf5 = None
 
 
-def _open_hdf5(file: JournaledFile, *, writing: bool) -> Any:
-    options = {"libver": ("v108", "v110"), "alignment_threshold": NATIVE_BYTES, "alignment_interval": ALIGNMENT}
+def _open_hdf5(file: JournaledFile, *, writing: bool, user_block: bytes) -> Any:
+    options: dict[str, Any] = {
+        "libver": ("v108", "v110"),
+        "alignment_threshold": NATIVE_BYTES,
+        "alignment_interval": ALIGNMENT,
+    }
     if file.is_new:
-        return h5py.File(file, "w", track_order=True, fs_strategy="fsm", fs_persist=True, fs_threshold=1, **options)
+        options |= {"fs_strategy": "fsm", "fs_persist": True, "fs_threshold": 1, "userblock_size": len(user_block)}
+        made = h5py.File(file, "w", track_order=True, **options)
+        file.seek(0)
+        file.write(user_block)
+        return made
     return h5py.File(file, "r+" if writing else "r", **options)
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file is an HDF5 file, by its first bytes."""
+    """Whether a file is an HDF5 file: whether it has a superblock, at its beginning or behind a user block."""
     with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) == SIGNATURE
+
+        def read(size: int, offset: int) -> bytes:
+            file.seek(offset)
+            return file.read(size)
+
+        return read(len(SIGNATURE), superblock_place(read, path.stat().st_size)) == SIGNATURE

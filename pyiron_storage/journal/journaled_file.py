@@ -45,6 +45,7 @@ from pyiron_storage.journal.stamp import (
     is_stamp,
     new_stamp,
     stamp_place,
+    superblock_place,
 )
 
 
@@ -112,7 +113,12 @@ class JournaledFile:
         self._uncommitted_stamp = False
         self._place, self._stamp = 0, b""
         if self._aside is None:
-            self._find_stamp(hdf5_end(os.pread(self._file, HEAD_BYTES, 0)), writable=writable)
+            self._find_stamp(self._hdf5_end(), writable=writable)
+
+    def _hdf5_end(self) -> int | None:
+        """The end of the content that HDF5 knows of."""
+        place = superblock_place(lambda size, offset: os.pread(self._file, size, offset), self._original)
+        return hdf5_end(os.pread(self._file, HEAD_BYTES, place))
 
     def _find_stamp(self, end: int | None, *, writable: bool) -> None:
         """Look at the stamp behind the end that HDF5 knows of: whether the file is as a commit left it."""
@@ -150,7 +156,7 @@ class JournaledFile:
 
     def stretch(self) -> bool:
         """Show a file that was cut off as long as it was, with zeros at its end; say whether it was."""
-        end = hdf5_end(os.pread(self._file, HEAD_BYTES, 0))
+        end = self._hdf5_end()
         was_cut = self._overlay is None and end is not None and end > self._original
         if was_cut and end is not None:
             self._size = end

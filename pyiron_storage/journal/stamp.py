@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 STAMP_BYTES: Final = 32
@@ -20,7 +21,9 @@ _DONE: Final = b"\x89pyStamp"
 _BUSY: Final = b"\x89pyBusy\n"
 LARGEST_FILE: Final = 1 << 62
 """What is said to be larger is damaged."""
-_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+"""With which the superblock of an HDF5 file begins."""
+LEAST_USER_BLOCK: Final = 512
 
 
 def new_stamp() -> bytes:
@@ -51,15 +54,40 @@ def stamp_place(end: int) -> int:
     return -(-end // STAMP_BYTES) * STAMP_BYTES
 
 
+def superblock_place(read: Callable[[int, int], bytes], size: int) -> int:
+    """Where HDF5's superblock begins: behind a user block of 512 bytes, or of twice, four times, ... as many.
+
+    Source: HDF5 File Format Specification, section II.A.
+
+    Parameters
+    ----------
+    read
+        Gives some bytes of the file from an offset on.
+    size
+        Of the file, in bytes.
+
+    Returns
+    -------
+    int
+        The offset; 0 where none is found.
+    """
+    place = 0
+    while place < size:
+        if read(len(SIGNATURE), place) == SIGNATURE:
+            return place
+        place = place * 2 or LEAST_USER_BLOCK
+    return 0
+
+
 def hdf5_end(head: bytes) -> int | None:
     """The end of the content that the superblock of an HDF5 file notes, in bytes; None where it is not known.
 
     Parameters
     ----------
     head
-        The first `HEAD_BYTES` of the file.
+        The first `HEAD_BYTES` of the superblock.
     """
-    if len(head) < 48 or not head.startswith(_SIGNATURE):
+    if len(head) < 48 or not head.startswith(SIGNATURE):
         return None
     version = head[8]
     place, sizes = {0: (40, head[13:15]), 1: (44, head[13:15]), 2: (28, head[9:11]), 3: (28, head[9:11])}.get(

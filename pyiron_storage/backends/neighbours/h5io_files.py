@@ -76,7 +76,7 @@ def _is_stored_as(title: str, dataset: Any) -> bool:
     if not isinstance(dataset, h5d.DatasetID) or dataset.shape is None:
         return False
     if title == "void":
-        return dataset.shape == () and dataset.dtype.kind == "V"
+        return bool(dataset.shape == () and dataset.dtype.kind == "V")
     return len(dataset.shape) == 1 and bool(dataset.dtype == np.uint8)
 
 
