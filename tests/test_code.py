@@ -84,6 +84,7 @@ def test_each_class_or_function_is_kept_once(saved):
         record = storage["object"]._place().record
         assert [entry["name"] for entry in record.header["types"]].count("__main__:Node") == 1
         assert sum("code" in entry for entry in record.header["types"]) == 4
+        assert len({entry["code"]["$"] for entry in record.header["types"] if "code" in entry}) == 1  # one pickle
 
 
 def test_the_running_program_wins(saved):
@@ -144,3 +145,151 @@ def test_damaged_code_is_an_error_of_ours(tmp_path):
     assert ps.load("f.jsondir", "x") == 5
     with pytest.raises(ps.StorageError):
         ps.load("f.jsondir")
+
+
+FILES = ["f.h5", "f.jsondir", "f.json"]
+
+
+def loaded(obj, file):
+    ps.save(obj, file)
+    return ps.load(file)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_code_and_the_data_beside_it_hold_one_thing(file):
+    shared = [1]
+
+    def first():
+        return shared
+
+    def second(more=shared, *, other=shared):
+        return shared, more, other
+
+    data, function, one, two = loaded([shared, lambda: shared, first, second], file)
+    assert data == [1]
+    data.append(2)
+    assert function() is data
+    assert one() is data
+    assert all(found is data for found in two())
+    first.seen = [3]
+    box, function = loaded([first.seen, first], file)
+    assert function.seen is box
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_code_and_data_that_hold_each_other(file):
+    box = {"name": "box"}
+    box["function"] = lambda: box
+    assert (found := loaded(box, file))["function"]() is found
+
+    class Node:
+        all = []
+
+        def __init__(self):
+            Node.all.append(self)
+
+    node = Node()
+    node.copy = lambda: node
+    found = loaded(node, file)
+    assert type(found).all[-1] is found
+    assert found.copy() is found
+    pair = ([],)
+    pair[0].append(lambda: pair)
+    again = loaded(pair, file)
+    assert again[0][0]() is again
+    function = box["function"]
+    assert (again := loaded(function, file))()["function"] is again
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_code_holds_can_be_browsed(file):
+    cell = np.eye(3)
+    ps.save({"f": lambda: cell, "other": lambda: 1}, file)
+    with ps.open_storage(file, "r") as storage:
+        assert storage["object/f/cell"].tolist() == np.eye(3).tolist()
+        assert "object/f/cell" in [path for path, _ in storage.walk()]
+    assert "cell" in str(ps.browse(file))
+
+
+def test_old_and_new_code_in_one_process_do_not_share():
+    class Counter:
+        counts = [0]
+
+    ps.save(Counter, "f.h5")
+    found = ps.load("f.h5")
+    assert found.counts == [0]
+
+
+def test_what_cannot_be_read_again_is_refused_with_its_path():
+    class Broken:
+        def __reduce__(self):
+            return int, ("no number",)
+
+    class Picky:
+        def __init_subclass__(cls, *, needed, **kwargs):
+            super().__init_subclass__(**kwargs)
+
+    class Given(Picky, needed=1):
+        pass
+
+    with pytest.raises(ps.NotStorableError, match=r"object/a/0.*cannot be read again"):
+        ps.save({"a": [Given]}, "f.h5")
+    assert not Path("f.h5").exists()
+
+
+def test_a_class_of_the_program_that_holds_what_cannot_be_stored_is_kept_by_its_name():
+    done = run("""
+    import threading, warnings
+    lock = threading.Lock()
+    log = open("log.txt", "w")
+    class Worker:
+        def __init__(self, n):
+            self.n = n
+        def work(self):
+            with lock:
+                log.write("worked")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        ps.save([Worker(i) for i in range(3)], "workers.h5")
+    (warning,) = told
+    assert issubclass(warning.category, ps.StorageWarning) and "__main__.Worker" in str(warning.message)
+    assert warning.filename.endswith("program.py"), warning.filename
+    assert [type(found) for found in ps.load("workers.h5")] == [Worker] * 3
+    print("kept")
+    """)
+    assert done.stdout == "kept\n"
+    assert ps.load("workers.h5", "1/n") == 1
+    with pytest.raises(ps.CannotImportError, match="__main__"):
+        ps.load("workers.h5")
+    raw = ps.load("workers.h5", on_missing="raw")
+    assert [found["n"] for found in raw] == [0, 1, 2]
+
+
+def test_code_of_raw_objects_is_kept_with_what_it_holds(monkeypatch):
+    shared = [1]
+
+    def function():
+        return shared
+
+    ps.save([shared, function], "f.h5")
+    with monkeypatch.context() as patch:
+        patch.setattr("pyiron_storage.records.code.byte_code_version", lambda: "CPython 3.99")
+        raw = ps.load("f.h5", on_missing="raw")
+        ps.save(raw, "again.h5")
+    data, again = ps.load("again.h5", trust="all")
+    assert again() is data
+
+
+def test_copies_keep_what_code_holds():
+    shared = [1]
+    ps.save({"x": shared, "f": lambda: shared}, "f.h5")
+    ps.copy("f.h5", "f.jsondir")
+    with ps.open_storage("g.json") as storage, ps.open_storage("f.jsondir", "r") as source:
+        storage["part"] = source["object"]
+        storage["part/x"].append(2)
+        storage["part/later"] = lambda: shared
+    with ps.open_storage("g.json", trust="all") as storage:
+        found = storage.load("part")
+    assert found["f"]() is found["x"]
+    assert found["x"] == [1, 2]
+    assert found["later"]() == [1]

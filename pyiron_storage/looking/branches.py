@@ -18,7 +18,7 @@ from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.navigate import NodeInfo, identity, info, parts_of, rule_of
 from pyiron_storage.records.places import Place
 
-LEAVES: Final = ("value", "array", "import", "unreadable")
+LEAVES: Final = ("value", "array", "unreadable")
 """The kinds of what has nothing below it, but for arrays of objects."""
 
 

@@ -19,6 +19,7 @@ from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.views import View
 from pyiron_storage.paths import escape
 from pyiron_storage.public import public
+from pyiron_storage.records.code import code_node
 from pyiron_storage.records.document import Node, dump
 from pyiron_storage.records.navigate import parts_of
 from pyiron_storage.records.pause import garbage_collection_paused
@@ -214,7 +215,10 @@ def _type_entry(place: Place) -> dict[str, Any] | None:
 
 def _code(place: Place) -> bytes | None:
     entry = _type_entry(place)
-    return bytes(place.record.bytes_at(entry["code"]["at"])) if entry and "code" in entry else None
+    if not entry or "code" not in entry:
+        return None
+    source = entry.get("source")  # the bytes hold all code of the record, and differ from one pickle to the next
+    return source.encode() if source else bytes(place.record.bytes_at(code_node(place.record, entry)["at"]))
 
 
 def _sort(branch: Branch) -> tuple[Any, ...]:

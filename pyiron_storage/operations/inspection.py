@@ -10,7 +10,7 @@ from pyiron_storage.backends.registry import Backend, backends
 from pyiron_storage.errors import UnsupportedOperationError
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.public import public
-from pyiron_storage.records.code import captured_modules
+from pyiron_storage.records.code import captured_modules, code_node
 from pyiron_storage.records.navigate import walk_places
 from pyiron_storage.records.places import Place
 
@@ -98,5 +98,5 @@ def _code_in(storage: GenericStorage) -> Iterator[CodePart]:
 def _code_at(path: str, place: Place) -> Iterator[CodePart]:
     number = place.node.get("type") if type(place.node) is dict and "$" in place.node else None
     if type(number) is int and "code" in (entry := place.record.type_entry(number)):
-        code = place.record.bytes_at(entry["code"]["at"])
+        code = place.record.bytes_at(code_node(place.record, entry)["at"])
         yield CodePart(path, entry["name"].replace(":", "."), len(code), tuple(captured_modules(code)))

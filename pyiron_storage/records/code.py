@@ -6,6 +6,9 @@ runs nothing: what they would import is read from the opcodes of the pickle.
 
 from __future__ import annotations
 
+import io
+import itertools
+import pickle
 import pickletools
 import platform
 import sys
@@ -14,16 +17,10 @@ from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError
 from pyiron_storage.records.document import Record
+from pyiron_storage.records.structure import is_reference
 
 PROTOCOL: Final = 5
-
-
-def by_value(obj: Any) -> bytes:
-    """Return the cloudpickle bytes of a class, function or module."""
-    import cloudpickle
-
-    data: bytes = cloudpickle.dumps(obj, protocol=PROTOCOL)
-    return data
+"""Of pickle, for code and for what objects reduce to."""
 
 
 def byte_code_version() -> str:
@@ -61,26 +58,48 @@ def python_of(record: Record, code: dict[str, Any]) -> str | None:
     return code.get("python") or of_the_record
 
 
+def code_node(record: Record, entry: dict[str, Any]) -> dict[str, Any]:
+    """The node with the code of an entry of the header: on a line of its own or, in old files, in the header."""
+    code = entry["code"]
+    if is_reference(code):
+        code = record.node(code["$"])
+    if type(code) is not dict or code.get("$") != "code":
+        raise DamagedRecordError(f"{record.place}: the code of {entry.get('name')!r} is not where the record says.")
+    return code
+
+
+def unpickled(record: Record, node: dict[str, Any]) -> list[Any]:
+    """Everything in the pickle of a node of code, which is run.
+
+    Raises
+    ------
+    CannotImportError
+        If it does not load with these packages.
+    """
+    file = io.BytesIO(bytes(record.bytes_at(node.get("at"))))
+    unpickler, found = pickle.Unpickler(file), []
+    try:
+        while file.tell() < len(file.getbuffer()):
+            found.append(unpickler.load())
+    except Exception as error:
+        raise CannotImportError(
+            f"{record.place}: the code that is kept by value does not load: {type(error).__name__}: {error}. "
+            "It may need the packages with which it was stored."
+        ) from error
+    return found
+
+
 def from_value(record: Record, entry: dict[str, Any]) -> Any:
-    """Return the class or function of an entry of the header, made from its bytes.
+    """Return the class or function of an entry of the header of an old file, made from its bytes.
 
     Raises
     ------
     CannotImportError
         If it is byte code of another Python, or does not load with these packages.
     """
-    import cloudpickle
-
-    code = entry["code"] if isinstance(entry["code"], dict) else {}
-    data = record.bytes_at(code.get("at"))
+    code = code_node(record, entry)
     check_runs_here(record, entry["name"], code)
-    try:
-        return cloudpickle.loads(data)
-    except Exception as error:
-        raise CannotImportError(
-            f"{record.place}: the code of {entry['name']!r}, kept by value, does not load: {type(error).__name__}: "
-            f"{error}. It may need the Python version and the packages with which it was stored."
-        ) from error
+    return unpickled(record, code)[0]
 
 
 def captured_modules(data: bytes | memoryview) -> list[str]:
@@ -99,6 +118,11 @@ def captured_modules(data: bytes | memoryview) -> list[str]:
     return sorted(modules - {"builtins", "copyreg", _CLOUDPICKLE})
 
 
+def _opcodes(file: io.BytesIO) -> Iterator[Any] | None:
+    """The opcodes of the next of several pickles that stand one behind the other; None where there is no more."""
+    return pickletools.genops(file) if file.tell() < len(file.getbuffer()) else None
+
+
 _CLOUDPICKLE: Final = "cloudpickle.cloudpickle"
 
 
@@ -107,7 +131,9 @@ def _modules_named(data: bytes) -> Iterator[str]:
     pushed: list[str | None] = [None, None]
     memo: list[str | None] = []
     is_module = False
-    for opcode, argument, _ in pickletools.genops(data):
+    file = io.BytesIO(data)
+    opcodes = itertools.chain.from_iterable(iter(lambda: _opcodes(file), None))
+    for opcode, argument, _ in opcodes:
         if opcode.name == "MEMOIZE":
             memo.append(pushed[-1])
             continue
@@ -117,7 +143,7 @@ def _modules_named(data: bytes) -> Iterator[str]:
             is_module = (module, name) == (_CLOUDPICKLE, "subimport")
         elif opcode.name == "GLOBAL":
             yield str(argument).partition(" ")[0]
-        text = memo[argument] if opcode.name in ("BINGET", "LONG_BINGET") else argument  # type: ignore[index]
+        text = memo[argument] if opcode.name in ("BINGET", "LONG_BINGET") else argument
         pushed.append(text if isinstance(text, str) else None)
         if is_module and isinstance(text, str):
             yield text

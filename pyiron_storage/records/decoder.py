@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Final
 
-from pyiron_storage.errors import DamagedRecordError
+from pyiron_storage.errors import CannotImportError, DamagedRecordError
 from pyiron_storage.provenance.loading import DEFAULT, Loading
 from pyiron_storage.records.document import DEEPEST, ROOT, Node, Record
 from pyiron_storage.records.gate import Gate
@@ -52,7 +52,7 @@ class Decoder:
     ) -> None:
         self.record = record
         self.mmap = mmap
-        self.gate = Gate(record, admission, loading.rename)
+        self.gate = Gate(record, admission, loading.rename, self._by_value)
         self.stand_ins = StandIns(self) if loading.on_missing == "raw" else None
         """What is given in place of what cannot be imported; None where that is an error."""
         self._versions = VersionCheck(record, loading.versions)
@@ -63,6 +63,7 @@ class Decoder:
         self._parts: dict[int, Any] = {}
         self._kept: list[Node] = []
         self._types: dict[tuple[int, bool], Any] = {}
+        self._broken: dict[int, CannotImportError] = {}
 
     def root(self) -> Any:
         """Return the whole object."""
@@ -197,6 +198,19 @@ class Decoder:
             self._versions.see(number, entry, self.gate.current(entry), found)
             self._types[known] = found
         return self._types[known]
+
+    def _by_value(self, entry: dict[str, Any]) -> Any:
+        """The class or function of an entry whose code stands on a line: with all others that are there."""
+        line = entry["code"]["$"]
+        if line in self._broken:
+            raise self._broken[line]
+        try:
+            return self._referred(line).objects[entry["number"]]
+        except CannotImportError as error:
+            self._broken[line] = error
+            raise
+        except (AttributeError, LookupError, TypeError) as error:
+            raise DamagedRecordError(f"{self.record.place}: the code of {entry['name']!r} is not there.") from error
 
     # -- lines ---------------------------------------------------------------
 

@@ -220,6 +220,13 @@ class Record(Contents):
             self.touch(HEADER)
         return self._type_numbers[key]
 
+    def new_type(self, entry: dict[str, Any]) -> int:
+        """Add an entry to the header's list of types that is still going to be filled, and return its number."""
+        self.header["types"].append(entry)
+        self._type_numbers = None
+        self.touch(HEADER)
+        return len(self.header["types"]) - 1
+
     def type_entry(self, number: Any) -> dict[str, Any]:
         """The entry of a class or function in the header."""
         types = self.header["types"]
@@ -309,9 +316,16 @@ class Record(Contents):
             self._lines.pop()
         self._free = [number for number, line in enumerate(self._lines, 1) if not line]
 
+    def _code_lines(self) -> list[int]:
+        """The lines with code that is kept by value, which the header refers to."""
+        codes = [
+            entry["code"] for entry in self.header["types"] if type(entry) is dict and type(entry.get("code")) is dict
+        ]
+        return [code["$"] for code in codes if type(code.get("$")) is int]
+
     def reachable(self) -> set[int]:
         """The lines that the header and the root lead to."""
-        live, waiting = {HEADER}, [ROOT]
+        live, waiting = {HEADER}, [ROOT, *self._code_lines()]
         while waiting:
             line = waiting.pop()
             if line not in live:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from pyiron_storage.errors import NotStorableError
@@ -82,6 +83,10 @@ class Encoder:
         """How many instances were met one by one."""
         self.next_look = LEAST
         """How many it takes until tables are looked for."""
+        self.code: Any = None
+        """What keeps code by value; made where there is any."""
+        self.beside: dict[int, Callable[[], Node]] = {}
+        """What makes the nodes that stand on lines of their own beside the object, when all of it has been met."""
         self._tables: list[Node] = []
         self._rules: dict[type, Rule] = {}
         self._nodes: dict[int, Node] = {}
@@ -182,9 +187,12 @@ class Encoder:
         with garbage_collection_paused():
             graph = self._graph(obj)
             self._marks.through = {id(self._nodes[known]) for known in self.temporaries if known in self._nodes}
-            node = lay_out(self.record, graph, self._marks, root_line)
+            others = {line: made() for line, made in self.beside.items()}
+            node = lay_out(self.record, graph, self._marks, root_line, others)
             del graph  # very many nodes, gone before garbage is collected again
             self._nodes.clear()
+            self.beside.clear()
+            self.code = None
             return node
 
     def _graph(self, obj: Any) -> Node:

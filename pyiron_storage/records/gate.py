@@ -7,7 +7,7 @@ What it refuses is said at once, before anything is made.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from types import FunctionType, MappingProxyType, MethodType
 from typing import Any, Final
@@ -45,10 +45,19 @@ class Gate:
         What the user admits.
     renames
         Names that have moved: what counts is the name that something has now.
+    by_value
+        Makes what the record keeps by value on a line of its own.
     """
 
-    def __init__(self, record: Record, admission: Admission, renames: Mapping[str, str] = NO_RENAMES) -> None:
+    def __init__(
+        self,
+        record: Record,
+        admission: Admission,
+        renames: Mapping[str, str] = NO_RENAMES,
+        by_value: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> None:
         self._record, self._admission, self._renames = record, admission, renames
+        self._by_value = by_value
         self._checked = False
         self._asked: tuple[Place, tuple[str, ...]] | None = None
         """The place of what is asked for first, and the path that leads to it; None for the whole record."""
@@ -120,7 +129,7 @@ class Gate:
             raise self._refusal()
         current = self.current(entry)
         try:
-            return import_type(self._record, current, EVERYTHING if self.is_open else self._admission)
+            return import_type(self._record, current, EVERYTHING if self.is_open else self._admission, self._by_value)
         except CannotImportError as error:
             raise self._missing(entry, current, error) from error.__cause__
 

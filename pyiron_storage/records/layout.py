@@ -8,13 +8,16 @@ lines (``parts``).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from pyiron_storage.records.document import Node, Record, reference
 from pyiron_storage.records.long_lines import shorten, shortened_text
 from pyiron_storage.records.structure import is_container, slots
 
+NOTHING: Final[Mapping[int, Node]] = MappingProxyType({})
 COMPLETE_AT_ONCE: Final = ("tuple", "frozenset", "namedtuple", "slice")
 """Rules whose object cannot exist before its items do."""
 MADE_OF_NODES: Final = "registered"
@@ -40,7 +43,9 @@ class Marks:
     through: set[int] = field(default_factory=set)
 
 
-def lay_out(record: Record, root: Node, marks: Marks, root_line: int | None = None) -> Node:
+def lay_out(
+    record: Record, root: Node, marks: Marks, root_line: int | None = None, others: Mapping[int, Node] = NOTHING
+) -> Node:
     """Write the nodes below `root` to lines of `record`; return what stands for the root.
 
     Parameters
@@ -54,24 +59,26 @@ def lay_out(record: Record, root: Node, marks: Marks, root_line: int | None = No
     root_line
         The line of the root where it has one; without it the node is returned,
         to be put into an existing line, or a reference to its line.
+    others
+        Nodes beside the root, by the lines on which they are going to stand.
     """
-    if marks.shared or marks.deep:
-        return _put_apart(record, root, marks, root_line)
+    if marks.shared or marks.deep or others:
+        return _put_apart(record, root, marks, root_line, others)
     if root_line is None:
         return shorten(record, root)
     record.write_line(root_line, shortened_text(record, root))
     return reference(root_line)
 
 
-def _put_apart(record: Record, root: Node, marks: Marks, root_line: int | None) -> Node:
+def _put_apart(record: Record, root: Node, marks: Marks, root_line: int | None, others: Mapping[int, Node]) -> Node:
     apart = marks.shared | marks.deep
-    lines: dict[int, int] = {}
+    lines: dict[int, int] = {id(node): line for line, node in others.items()}
     if root_line is not None:
         lines[id(root)] = root_line
     elif id(root) in apart:
         lines[id(root)] = record.new_line(root)
     result = root
-    waiting = deque([root])
+    waiting = deque([root, *others.values()])
     while waiting:
         start = waiting.popleft()
         if id(start) in marks.shared:

@@ -7,11 +7,13 @@ be imported under its name is kept by value, as cloudpickle bytes.
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import Any, Final
 
 from pyiron_storage.errors import CannotImportError, DamagedRecordError
 from pyiron_storage.records.code import from_value
 from pyiron_storage.records.document import Record
+from pyiron_storage.records.structure import is_reference
 from pyiron_storage.trusting.admission import Admission, import_name
 
 
@@ -94,16 +96,20 @@ def name_in(record: Record, entry: dict[str, Any]) -> str:
     return name
 
 
-def import_type(record: Record, entry: dict[str, Any], admission: Admission) -> Any:
+def import_type(
+    record: Record, entry: dict[str, Any], admission: Admission, by_value: Callable[[dict[str, Any]], Any] | None = None
+) -> Any:
     """Return the class, function or module of an entry of the header, which is admitted.
 
     One that is kept by value gives way to one of the same name in the running
-    ``__main__``.
+    ``__main__``; `by_value` makes one whose code stands on a line of the record.
     """
     name = name_in(record, entry)
     if "code" in entry:
         found = from_main(name)
-        return from_value(record, entry) if found is None else found
+        if found is not None:
+            return found
+        return by_value(entry) if by_value is not None and is_reference(entry["code"]) else from_value(record, entry)
     try:
         return admission.imported(name)
     except (ImportError, AttributeError, ValueError) as error:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.errors import CannotImportError, ReadOnlyError
-from pyiron_storage.records.code import python_of
+from pyiron_storage.records.code import code_node, python_of
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY, Rule
@@ -28,6 +28,25 @@ CALLABLE: Final = ("import", "method")
 """The rules whose objects it may want to call, for which nothing can stand in."""
 
 
+class RawCode:
+    """Code that is kept by value and cannot run here: its pickle, and the data that it holds."""
+
+    def __init__(self, node: dict[str, Any]) -> None:
+        self.data = b""
+        self.node = node
+        self.held: list[Any] = []
+
+    def encoded(self, encoder: Encoder) -> Node:
+        """What stands for it in the entry of another record: a reference to a line, or all of it as in old files."""
+        node = dict(self.node, at=encoder.record.add_bytes(self.data))
+        if "items" not in node:
+            return node
+        line = encoder.record.new_line(None)
+        node["items"] = list(map(encoder.shared, self.held))
+        encoder.beside[line] = lambda: node
+        return {"$": line}
+
+
 class RawType:
     """A class or function that is missing: its entry in the header of a record.
 
@@ -35,11 +54,8 @@ class RawType:
     came from one that was trusted as a whole, not by the names in it.
     """
 
-    def __init__(
-        self, entry: dict[str, Any], code: bytes | None, code_fields: dict[str, Any] | None = None, *, trusted: bool
-    ) -> None:
+    def __init__(self, entry: dict[str, Any], code: RawCode | None, *, trusted: bool) -> None:
         self.entry, self.code, self.trusted = entry, code, trusted
-        self.code_fields = code_fields or {}
 
     def number_in(self, encoder: Encoder) -> int:
         """The number of the type in the header of another record."""
@@ -47,10 +63,10 @@ class RawType:
         if known is None:
             entry = dict(self.entry)
             encoder.require(self, entry)
-            if self.code is not None:
-                entry["code"] = {"$": "code", "at": encoder.record.add_bytes(self.code), **self.code_fields}
-            known = encoder.type_numbers[id(self)] = encoder.record.type_number(entry)
+            known = encoder.type_numbers[id(self)] = encoder.record.new_type(entry)
             encoder.keep(self)
+            if self.code is not None:
+                entry["code"] = self.code.encoded(encoder)
             if not self.trusted:
                 encoder.record.signing.distrust()
         return known
@@ -191,6 +207,7 @@ class StandIns:
                 self._types[number] = None
             except CannotImportError:
                 self._types[number] = self._made(number)
+                self._hold(number)
         return self._types[number]
 
     def raw_type(self, number: int) -> RawType:
@@ -199,10 +216,25 @@ class StandIns:
 
     def _made(self, number: int) -> RawType:
         entry = deepcopy(self._decoder.record.type_entry(number))
-        code = entry.pop("code", None)
-        data = None if code is None else bytes(self._decoder.record.bytes_at(code["at"]))
-        fields = {"python": python_of(self._decoder.record, code)} if code is not None else {}
-        return RawType(entry, data, fields, trusted=self._decoder.gate.is_open)
+        code = self._code(entry) if "code" in entry else None
+        entry.pop("code", None)
+        return RawType(entry, code, trusted=self._decoder.gate.is_open)
+
+    def _code(self, entry: dict[str, Any]) -> RawCode:
+        record = self._decoder.record
+        node = code_node(record, entry)
+        code = RawCode({field: inner for field, inner in node.items() if field not in ("at", "items")})
+        code.data, code.node["python"] = bytes(record.bytes_at(node["at"])), python_of(record, node)
+        if is_reference(entry["code"]):
+            code.node["items"] = []
+        return code
+
+    def _hold(self, number: int) -> None:
+        """Restore what code holds, in which there may be objects of its own classes."""
+        raw = self._types[number]
+        if raw is not None and raw.code is not None and "items" in raw.code.node:
+            node = code_node(self._decoder.record, self._decoder.record.type_entry(number))
+            raw.code.held = [self._decoder.decode(item) for item in self._decoder.array(node.get("items", []))]
 
     def instead(self, rule: Rule, node: Node) -> Rule:
         """The rule that makes the object of a node: its own, or that of raw objects."""

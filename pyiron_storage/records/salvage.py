@@ -111,7 +111,7 @@ class _Salvage:
         for line in range(1, len(self._record) + 1):
             try:
                 is_good = self._good.line(line) and (line == HEADER or self._is_good_alone(self._record.parse(line)))
-                needed = self._record.references(line) + self._record.parts(line) if is_good else []
+                needed = self._record.references(line) + self._record.parts(line) if is_good and line != HEADER else []
             except StorageError:  # an empty line, or one that refers to a line that is missing
                 is_good, needed = False, []
             if not is_good:
@@ -140,7 +140,7 @@ class _Salvage:
             return False
         if type(node.get("type")) is int and type(node["$"]) is str:
             code = self._record.type_entry(node["type"]).get("code")
-            return code is None or self._good.piece(*code["at"])
+            return code is None or "at" not in code or self._good.piece(*code["at"])
         return True
 
     def _is_whole(self, node: Node) -> bool:

@@ -101,7 +101,7 @@ class VersionCheck:
         kind = SourceChangedWarning if first.is_source else VersionMismatchWarning
         advice = "versions='ignore' says nothing of it, versions='exact' refuses it."
         message = f"{self._what_differs(first, names)} It concerns {_listed(paths)}. {advice}"
-        warnings.warn(message, kind, stacklevel=_outside())
+        warnings.warn(message, kind, stacklevel=calls_outside())
 
     def _refusal(self, number: int, difference: Difference) -> VersionMismatchError:
         paths = self._paths({number})
@@ -162,7 +162,7 @@ def _listed(paths: list[str]) -> str:
 _OWN_FOLDER: Final = str(Path(errors.__file__).parent)
 
 
-def _outside() -> int:
+def calls_outside() -> int:
     """How many calls above the caller of this the first is that this library does not make."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN_FOLDER):

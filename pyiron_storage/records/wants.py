@@ -161,6 +161,7 @@ class _Walk:
             is_called = met == CALLED or node["$"] != "import"
             want = Want(join(path), dotted(str(entry.get("name"))), "code" in entry, is_called)
             yield want, node["type"]
+            self._code(entry, path)
             if node["$"] == "method":
                 yield method_of(want, node.get("name")), node["type"]
         for field, inner in node.items():
@@ -176,6 +177,11 @@ class _Walk:
                 self._push([(item, path, VALUE) for item in self._entries(inner)])
             elif field in LISTS:
                 self.waiting.append((inner, path if field == "items" else (*path, ReservedPart(f"~{field}")), VALUE))
+
+    def _code(self, entry: dict[str, Any], path: Path) -> None:
+        """Go on in the data that code holds which is kept by value."""
+        if is_reference(entry.get("code")):
+            self.refer(entry["code"]["$"], (*path, ReservedPart("~code")), VALUE)
 
     def _columns(self, field: str, inner: Node, node: dict[str, Any], path: Path) -> None:
         """A column stands for what is in the entries of the one that it is in; a flat one for what is in those."""

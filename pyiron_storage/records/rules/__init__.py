@@ -6,6 +6,7 @@ from pyiron_storage.records.rules import objects
 from pyiron_storage.records.rules import exceptions
 from pyiron_storage.records.rules import methods
 from pyiron_storage.records.rules import arrays
+from pyiron_storage.records.rules import code
 from pyiron_storage.records.rules import instances
 from pyiron_storage.records.rules import standard
 from pyiron_storage.records.rules import tables
@@ -16,6 +17,7 @@ from pyiron_storage.records.rules import registered
 
 __all__ = [
     "arrays",
+    "code",
     "containers",
     "exceptions",
     "instances",

@@ -20,8 +20,8 @@ from pyiron_storage.errors import DamagedRecordError, NotAClassError
 from pyiron_storage.paths import ReservedPart
 from pyiron_storage.provenance.origins import origin_of
 from pyiron_storage.provenance.sources import source_digest
-from pyiron_storage.records.attribute_parts import AttributeParts
-from pyiron_storage.records.code import PROTOCOL, by_value, byte_code_version
+from pyiron_storage.records.attribute_parts import AttributeParts, FieldParts
+from pyiron_storage.records.code import PROTOCOL
 from pyiron_storage.records.damage import call, calls_what_is_named, new
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
@@ -48,6 +48,14 @@ class ImportRule(Rule):
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         return decoder.type(node.get("type"), called=False)
+
+    def parts(self, place: Place) -> Parts:
+        """The data that code holds which is kept by value."""
+        entry = place.record.type_entry(place.node["type"])
+        if not is_reference(entry.get("code")):
+            return Parts()
+        code = Place.at_line(place.record, entry["code"]["$"])
+        return FieldParts(code) if "fields" in code.node else Parts()
 
 
 class ObjectRule(Rule):
@@ -311,28 +319,37 @@ def _under(part: str, step: Any, *args: Any) -> Any:
 def type_number(obj: Any, encoder: Encoder, qualified: str | None = None) -> int:
     """The number in the header of a class, function or module, which is kept by value where it cannot be imported."""
     known = encoder.type_numbers.get(id(obj))
-    if known is None:
-        name = importable_name(obj, qualified)
-        entry = {"name": name, **origin_of(obj, name)} if name is not None else _by_value(obj, encoder, qualified)
-        encoder.require(obj, entry)
-        known = encoder.type_numbers[id(obj)] = encoder.record.type_number(entry)
-        encoder.keep(obj)
-    return known
+    if known is not None:
+        return known
+    name = importable_name(obj, qualified)
+    if name is None:
+        return _by_value(obj, encoder, qualified)
+    entry = {"name": name, **origin_of(obj, name)}
+    encoder.require(obj, entry)
+    number = encoder.type_numbers[id(obj)] = encoder.record.type_number(entry)
+    encoder.keep(obj)
+    return number
 
 
-def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> dict[str, Any]:
+def _by_value(obj: Any, encoder: Encoder, qualified: str | None) -> int:
     name = name_of(obj, qualified)
     if not encoder.cloudpickle_fallback:
         raise encoder.refusal(
             obj, f"{name!r} cannot be imported under its name, and cloudpickle_fallback=False. Define it in a module."
         )
-    try:
-        code = by_value(obj)
-    except Exception as error:
-        raise encoder.refusal(obj, f"{name!r} cannot be imported, and cloudpickle refuses it: {error}.") from error
+    from pyiron_storage.records.kept_code import KeptCode  # and cloudpickle with it, where it is used
+
     source = source_digest(obj)
-    entry = {"name": name, "code": {"$": "code", "at": encoder.record.add_bytes(code), "python": byte_code_version()}}
-    return entry | ({"source": source} if source else {})
+    entry = {"name": name} | ({"source": source} if source else {})
+    encoder.require(obj, entry)
+    number = encoder.type_numbers[id(obj)] = encoder.record.new_type(entry)
+    encoder.keep(obj)
+    try:
+        KeptCode.of(encoder).add(obj, entry)
+    except BaseException:
+        del encoder.type_numbers[id(obj)]
+        raise
+    return number
 
 
 # -- putting together ----------------------------------------------------------
