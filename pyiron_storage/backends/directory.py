@@ -27,7 +27,7 @@ from pyiron_storage.arrays.checks import (
 from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.backends.compressed_files import read_file, suffix_of, write_new
 from pyiron_storage.backends.compression import COMPRESSED_BYTES, Compression
-from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE, directory_name, is_ours
+from pyiron_storage.backends.file_names import GROUP_FILE, REDO_FILE, directory_name, folded, is_ours
 from pyiron_storage.backends.json_checks import (
     check_of,
     damaged_entries,
@@ -326,11 +326,11 @@ class Directory:
         return [node["file"] for node in self.nodes.values() if type(node) is dict and "file" in node]
 
     def new_directory(self, name: str) -> str:
-        """A name for the directory of a group, other than those of its neighbours where case does not count."""
-        taken = {known.casefold() for known in self.groups.values()}
+        """A name for the directory of a group that no neighbour has, in any case and normal form."""
+        taken = {folded(known) for known in self.groups.values()}
         stem = text = directory_name(name)
         counter = 1
-        while text.casefold() in taken:
+        while folded(text) in taken:
             counter += 1
             text = f"{stem}~{counter}"
         return text

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from pyiron_storage.backends.file_names import directory_name
+from pyiron_storage.backends.file_names import directory_name, folded
 from pyiron_storage.files.replacing import sync, written
 
 COUNTED: Final = re.compile(r"(.+)-(\d+)\.")
@@ -34,6 +34,7 @@ class NewFiles:
         """The files of arrays that became longer, with their lengths before."""
         self._directories: list[Path] = []
         self._counters: dict[str, int] = {}
+        """The last counter of each name, in any case: one storage may be moved between file systems."""
 
     def make(self, name: str, suffix: str, known: Callable[[], Iterable[str]]) -> Path:
         """A name that no file has had, as far as one can see: the hint and a counter above those that are known."""
@@ -42,7 +43,7 @@ class NewFiles:
         counter = self._last_counter(stem, known) + 1
         while (file := self.path / f"{stem}-{counter}.{suffix}").exists():
             counter += 1
-        self._counters[stem] = counter
+        self._counters[folded(stem)] = counter
         self.files.append(file)
         return file
 
@@ -50,8 +51,9 @@ class NewFiles:
         """The largest counter among the files of one name that are known here."""
         if not self._counters:
             for found in filter(None, map(COUNTED.match, known())):
-                self._counters[found[1]] = max(int(found[2]), self._counters.get(found[1], 0))
-        return self._counters.get(stem, 0)
+                stem_known = folded(found[1])
+                self._counters[stem_known] = max(int(found[2]), self._counters.get(stem_known, 0))
+        return self._counters.get(folded(stem), 0)
 
     def make_directory(self) -> None:
         """Make the directory of the group, and those above it."""
