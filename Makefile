@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+REQUIREMENTS ?= --editable '.[all]'
 
-.PHONY: demo test lint bench stress clean
+.PHONY: demo test test-lowest lint bench stress clean
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml tests/requirements-lowest.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[all]'
+	$(BIN)/python -m pip install --quiet $(REQUIREMENTS)
 	@touch $@
 
 demo: $(VENV)/.installed  ## a workflow into a file and back
@@ -16,6 +17,9 @@ demo: $(VENV)/.installed  ## a workflow into a file and back
 
 test: $(VENV)/.installed  ## the tests, in a few minutes
 	@$(BIN)/python -m pytest --numprocesses auto
+
+test-lowest:  ## the tests on the lowest versions of all dependencies
+	@$(MAKE) test VENV=.venv-lowest REQUIREMENTS="--requirement tests/requirements-lowest.txt --editable ."
 
 lint: $(VENV)/.installed  ## style and types
 	$(BIN)/ruff check .
@@ -29,4 +33,4 @@ stress: $(VENV)/.installed  ## the long tests
 	@HYPOTHESIS_PROFILE=exploring $(BIN)/python -m pytest -m stress
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
