@@ -237,6 +237,74 @@ def test_hooks_that_are_set_on_an_instance_count_as_with_pickle(count):
         assert [vars(thing) for thing in back(things)] == [vars(thing) for thing in expected]
 
 
+class Reduced:
+    def __init__(self, reduced):
+        self.reduced = reduced
+
+    def __reduce_ex__(self, protocol):
+        return tuple(part() if getattr(part, "__name__", "") == "<lambda>" else part for part in self.reduced)
+
+
+@pytest.mark.parametrize(
+    "reduced",
+    [
+        (5, ()),
+        (Nothing, []),
+        (Nothing, None),
+        (Nothing,),
+        (Nothing, (), None, None, None, None, None),
+        (Nothing, (), {}, None, None, 5),
+        (Nothing, (), None, None, lambda: iter([(1, 2, 3)])),
+        (copyreg.__newobj__, ()),
+        (copyreg.__newobj__, (Nothing,)),
+        (copyreg.__newobj_ex__, (Nothing, ())),
+        (copyreg.__newobj_ex__, (Nothing, [], {})),
+        (copyreg.__newobj_ex__, (Nothing, (), [])),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 9])
+@pytest.mark.parametrize("file", FILES)
+def test_a_reduction_that_cannot_be_put_together_is_refused_as_with_pickle(reduced, count, file):
+    things = [Reduced(reduced) for _ in range(count)]
+    with pytest.raises((pickle.PicklingError, TypeError)):
+        pickle.dumps(things)
+    with pytest.raises(ps.NotStorableError, match="object/0"):
+        ps.save(things, file)
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_class_that_names_another_for_keyword_arguments_gives_that(count):
+    things = [Reduced((copyreg.__newobj_ex__, (Nothing, (), {}))) for _ in range(count)]
+    assert [type(thing) for thing in pickle.loads(pickle.dumps(things))] == [Nothing] * count
+    assert [type(thing) for thing in back(things)] == [Nothing] * count
+
+
+class AllEqual(type):
+    def __eq__(cls, other):
+        return True
+
+    def __hash__(cls):
+        return 1
+
+
+class One(metaclass=AllEqual):
+    def __init__(self, number):
+        self.number = number
+
+
+class Other(One):
+    pass
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("file", FILES)
+def test_classes_that_are_equal_are_not_one(count, file):
+    things = [One(i) if i % 2 else Other(i) for i in range(count)]
+    for stored in (things, [One(i) for i in range(count)]):
+        found = back(stored, file)
+        assert all(type(a) is type(b) and a.number == b.number for a, b in zip(found, stored, strict=True))
+
+
 # -- proxies --------------------------------------------------------------------------------
 
 
@@ -322,6 +390,14 @@ def test_no_other_module_is_asked_whose_something_is(thing, monkeypatch):
         assert (found.__self__, found.__name__) == (thing.__self__, thing.__name__)
     else:
         assert found == thing
+
+
+def test_a_module_is_asked_for_nothing_that_does_not_stand_in_it(monkeypatch):
+    lazy = Lazy("a_lazy_module_of_classes")
+    del lazy.__spec__, lazy.__loader__
+    monkeypatch.setitem(sys.modules, lazy.__name__, lazy)
+    exec("class Kept:\n    pass", vars(lazy))
+    assert type(back([vars(lazy)["Kept"]()])[0]) is vars(lazy)["Kept"]
 
 
 # -- copyreg -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pyiron_storage.provenance.environment import own_version
+from pyiron_storage.provenance.imported import text_of
 
 OWN = "pyiron_storage"
 
@@ -56,8 +57,7 @@ def package_of(module: str) -> Package:
     found = package_at(root, file) if file is not None else None
     if found is not None:
         return found
-    version = getattr(sys.modules.get(root), "__version__", None)
-    return Package(None, version if isinstance(version, str) else None, is_installed=False)
+    return Package(None, text_of(root, "__version__"), is_installed=False)
 
 
 def package_at(root: str, file: Path) -> Package | None:
@@ -80,8 +80,8 @@ def package_at(root: str, file: Path) -> Package | None:
 
 
 def _file_of(module: str) -> Path | None:
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return Path(file) if isinstance(file, str) else None
+    file = text_of(module, "__file__")
+    return Path(file) if file is not None else None
 
 
 @functools.lru_cache(256)

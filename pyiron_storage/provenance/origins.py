@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from pyiron_storage.provenance.commits import commit_of
 from pyiron_storage.provenance.distributions import is_standard, package_of
+from pyiron_storage.provenance.imported import text_of
 from pyiron_storage.provenance.sources import source_digest
 
 
@@ -52,8 +52,8 @@ def _origin_of_module(module: str) -> tuple[dict[str, Any], bool]:
     package = package_of(module)
     fields: dict[str, Any] = {"package": package.name, "version": package.version}
     if not package.is_installed:
-        file = getattr(sys.modules.get(module), "__file__", None)
-        commit = commit_of(file) if isinstance(file, str) else None
+        file = text_of(module, "__file__")
+        commit = commit_of(file) if file is not None else None
         fields |= {"commit": commit.name, "changed": commit.is_changed or None} if commit else {}
     return {field: value for field, value in fields.items() if value is not None}, package.is_installed
 

@@ -10,13 +10,14 @@ import functools
 import hashlib
 import inspect
 import linecache
-import sys
 import textwrap
 import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from pyiron_storage.provenance.imported import text_of
 
 
 def source_digest(obj: Any) -> str | None:
@@ -46,6 +47,8 @@ _digests: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
 
 
 def _digest_now(obj: Any) -> str | None:
+    if isinstance(obj, type) and text_of(obj.__module__, "__file__") is None:
+        return None  # `inspect` would ask the module itself
     try:
         return _digest_of(_definition(obj) or ast.parse(textwrap.dedent(inspect.getsource(obj))).body[0])
     except (OSError, TypeError, SyntaxError, IndexError, RecursionError):
@@ -77,8 +80,8 @@ def _outline(node: Any) -> Any:
 
 def _definition(obj: Any) -> ast.AST | None:
     """The definition of a class or function in its module, which is parsed once for all that is in it."""
-    file = getattr(sys.modules.get(obj.__module__), "__file__", None)
-    if not isinstance(file, str) or obj.__module__ == "__main__" or "<" in obj.__qualname__:
+    file = text_of(obj.__module__, "__file__")
+    if file is None or obj.__module__ == "__main__" or "<" in obj.__qualname__:
         return None
     try:
         return _definitions(file, Path(file).stat().st_mtime_ns).get(obj.__qualname__)

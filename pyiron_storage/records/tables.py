@@ -101,7 +101,7 @@ class _Discovery:
             return ()
         if cls is np.ndarray:
             return None if any(array.dtype.hasobject for array in new) else ()
-        return self._inside_containers(cls, new) if cls in _CONTAINERS else self._inside_instances(cls, new)
+        return self._inside_containers(cls, new) if id(cls) in _CONTAINERS else self._inside_instances(cls, new)
 
     def _is_leaf(self, cls: type) -> bool:
         return cls in self._leaves or REGISTRY.find(cls).name in _LEAVES
@@ -144,4 +144,6 @@ class _Discovery:
         return self._row_classes[cls]
 
 
-_CONTAINERS: Final = (list, tuple, dict, set, frozenset)
+_CONTAINERS: Final = frozenset(
+    map(id, (list, tuple, dict, set, frozenset))
+)  # a metaclass may have an equality of its own

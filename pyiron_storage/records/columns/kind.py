@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from operator import countOf
+from itertools import repeat
+from operator import countOf, is_
 from typing import TYPE_CHECKING, Any, Final
 
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.document import Node, Record
-from pyiron_storage.records.hooks import registered_reducer
+from pyiron_storage.records.hooks import inherits, registered_reducer
 from pyiron_storage.records.places import Place
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ def are_alone(values: list[Any], held: int) -> list[bool]:
     return list(map({held, _HELD_FOR_EVER}.__contains__, count_holders(values)))
 
 
+def are_of_one_type(values: list[Any]) -> bool:
+    """Whether all values are of the type of the first: the very same, whatever its metaclass calls equal."""
+    cls = type(values[0])
+    if countOf(map(type, values), cls) != len(values):
+        return False
+    return inherits(type(cls), type, "__eq__") or all(map(is_, map(type, values), repeat(cls)))
+
+
 exhaust: Final = deque[None](maxlen=0).extend
 """Run an iterator to its end, in C."""
 
@@ -70,7 +79,7 @@ class ColumnKind:
         `held` is the reference count of a value that nothing else holds.  A kind that
         finds out whether values are alike by converting them returns them converted.
         """
-        if countOf(map(type, values), type(values[0])) != len(values):
+        if not are_of_one_type(values):
             return None
         if self.has_identity and count_alone(values, held) != len(values):
             return None

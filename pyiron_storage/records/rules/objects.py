@@ -219,39 +219,65 @@ def reduce(obj: Any, encoder: Encoder) -> Any:
     return reduced
 
 
+def check_reduction(obj: Any, reduced: tuple[Any, ...], encoder: Encoder) -> None:
+    """Refuse, as pickle does, what could not be put together again, or would come back as of another class.
+
+    Raises
+    ------
+    NotStorableError
+        If what is to be called cannot be, or the arguments are none.
+    """
+    fault = _fault_of(obj, reduced)
+    if fault is not None:
+        raise encoder.refusal(obj, f"its __reduce__ gave {fault}.")
+
+
+def _fault_of(obj: Any, reduced: tuple[Any, ...]) -> str | None:
+    function, args = reduced[:2]
+    if not callable(function):
+        return f"{type(function).__name__} as what is to be called"
+    if not isinstance(args, tuple):
+        return f"{type(args).__name__} as arguments, not a tuple"
+    if len(reduced) == _WITH_SETTER and reduced[5] is not None and not callable(reduced[5]):
+        return f"{type(reduced[5]).__name__} as what is to set the state"
+    return _fault_of_class(obj, getattr(function, "__name__", ""), args)
+
+
+_WITH_SETTER: Final = 6
+
+
+def _fault_of_class(obj: Any, name: str, args: tuple[Any, ...]) -> str | None:
+    """Say why a class cannot make an object anew: a proxy, for one, that forgets to forward what its class is."""
+    if name == "__newobj__" and not args:
+        return "no class that is to be made anew"
+    if name == "__newobj__" and obj.__class__ is not args[0]:
+        return f"{args[0]!r:.80} as its class, where it says that it is of {obj.__class__!r:.80}"
+    if name == "__newobj_ex__" and tuple(map(type, args[1:])) != (tuple, dict):
+        return "for __newobj_ex__ something else than a class, a tuple and a dict"
+    return None
+
+
 def fill_reduced(obj: Any, node: Node, reduced: Any, encoder: Encoder) -> None:
     """Put into the node of an object what it reduces to."""
     if isinstance(reduced, str):
         node.clear()
         node.update({"$": "import", "type": type_number(obj, encoder, reduced)})
         return
+    check_reduction(obj, reduced, encoder)
     encoder.temporaries.update(_temporaries(reduced))
     function, args, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
     node.clear()
-    check_class(obj, function, args, encoder)
     _fill_call(node, function, args, encoder)
     if items is not None and (listed := list(items)):  # as with pickle, nothing is appended where there are none
         node["items"] = []
         fill_items(node["items"], listed, encoder)
     if pairs is not None and (paired := list(pairs)):
+        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in paired):
+            raise encoder.refusal(obj, "its __reduce__ gave items of a dict that are not tuples of two.")
         node["pairs"] = []
         fill_pairs(node["pairs"], paired, encoder)
     if state is not None:
         _fill_state(node, state, setter, encoder)
-
-
-def check_class(obj: Any, function: Any, args: tuple[Any, ...], encoder: Encoder) -> None:
-    """Refuse, as pickle does, what would come back as something of another class: proxies that forget to forward.
-
-    Raises
-    ------
-    NotStorableError
-        If the object is made anew, of another class than it says that it is of.
-    """
-    if getattr(function, "__name__", "") in ("__newobj__", "__newobj_ex__") and args and obj.__class__ is not args[0]:
-        raise encoder.refusal(
-            obj, f"it says that it is of {obj.__class__!r:.80}, and would be made anew as one of {args[0]!r:.80}."
-        )
 
 
 def _temporaries(reduced: tuple[Any, ...]) -> list[int]:

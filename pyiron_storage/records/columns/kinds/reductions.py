@@ -31,7 +31,7 @@ from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
 from pyiron_storage.records.rules.objects import (
     ObjectRule,
-    check_class,
+    check_reduction,
     fill_reduced,
     is_plain,
     reduce,
@@ -49,7 +49,7 @@ class CallColumn(ColumnKind):
     def encode(self, rows: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
         reductions = _reductions(rows, encoder)
         if type(reductions[0]) is tuple:
-            check_class(rows[0], reductions[0][0], reductions[0][1], encoder)
+            check_reduction(rows[0], reductions[0], encoder)
         calls = _alike_calls(reductions)
         if calls is None:
             return {"of": "nodes", "items": _one_by_one(rows, reductions, encoder)}
