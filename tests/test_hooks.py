@@ -421,6 +421,40 @@ def test_saving_changes_nothing_that_it_looks_at():
         assert found.identical(made)
 
 
+class Lazily:
+    """Makes an attribute when it is asked for another, as xarray's objects do."""
+
+    __slots__ = ("made", "never_set", "number")
+
+    def __init__(self, number):
+        self.made, self.number = None, number
+
+    def __getattr__(self, name):
+        self.made = {}
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("file", FILES)
+def test_looking_for_what_is_not_set_makes_nothing(count, file):
+    things = [Lazily(i) for i in range(count)]
+    for stored in (things, [things[0], 1, "two", *things]):
+        found = back(stored, file)
+        assert [thing.made for thing in things] == [None] * count
+        assert [(thing.made, thing.number) for thing in found if type(thing) is Lazily][-count:] == [
+            (None, i) for i in range(count)
+        ]
+
+
+def test_an_empty_dataset_is_as_it_was():
+    xarray = pytest.importorskip("xarray")
+    made = xarray.Dataset()
+    assert back(made).identical(made)
+    made = xarray.Dataset()
+    ps.save(made, "f.json")
+    assert xarray.Dataset._attrs.__get__(made) is None
+
+
 # -- exceptions ----------------------------------------------------------------------------------
 
 

@@ -10,7 +10,9 @@ the same with many cases more, and takes fifty times as long.
 from __future__ import annotations
 
 import copyreg
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 _bases: Final[Callable[[type], tuple[type, ...]]] = vars(type)["__mro__"].__get__
@@ -61,6 +63,32 @@ def attributes_of(obj: Any) -> dict[str, Any]:
     except AttributeError:
         return {}
     return found if type(found) is dict else {}
+
+
+def answers_for_others(cls: type) -> bool:
+    """Whether objects of a class are asked by ``__getattr__`` for slots that are not set, too."""
+    return defines(cls, "__getattr__") and bool(slot_names(cls))
+
+
+def slot_names(cls: type) -> list[str]:
+    """The names of the slots of a class, as pickle finds them."""
+    names: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]
+    return names
+
+
+def slots_of(obj: Any) -> dict[str, Any]:
+    """Return what stands in the slots of an object, without those that are not set."""
+    cls, slots = type(obj), {}
+    for name in slot_names(cls):
+        with suppress(AttributeError):
+            slots[name] = defined(cls, name).__get__(obj, cls)
+    return slots
+
+
+def holds_more_than_slots(cls: type) -> bool:
+    """Whether objects of a class hold something in C beside slots and ``__dict__``, as pickle tells it."""
+    words = len(slot_names(cls)) + (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)
+    return cls.__itemsize__ > 0 or cls.__basicsize__ > object.__basicsize__ + words * struct.calcsize("P")
 
 
 def is_looked_up_plainly(cls: type) -> bool:

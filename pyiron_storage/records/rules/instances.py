@@ -13,9 +13,9 @@ from pyiron_storage.records.columns.kind import COLUMN_KINDS
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.hooks import defines
+from pyiron_storage.records.hooks import defines, slot_names
 from pyiron_storage.records.rule import REGISTRY, Rule
-from pyiron_storage.records.rules.objects import ObjectRule, is_plain, slot_names
+from pyiron_storage.records.rules.objects import ObjectRule, is_plain
 from pyiron_storage.records.tables import RowsRule, look_for_tables
 
 

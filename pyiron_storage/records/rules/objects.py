@@ -26,7 +26,17 @@ from pyiron_storage.records.damage import call, calls_what_is_named, new
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
-from pyiron_storage.records.hooks import defines, has_own_hooks, inherits, is_looked_up_plainly, method_of
+from pyiron_storage.records.hooks import (
+    answers_for_others,
+    attributes_of,
+    defines,
+    has_own_hooks,
+    holds_more_than_slots,
+    inherits,
+    is_looked_up_plainly,
+    method_of,
+    slots_of,
+)
 from pyiron_storage.records.names import importable_name, name_of
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
@@ -169,14 +179,10 @@ def has_plain_class(obj: Any) -> bool:
     )
 
 
-def slot_names(cls: type) -> list[str]:
-    """The names of the slots of a class, as pickle finds them."""
-    names: list[str] = copyreg._slotnames(cls)  # type: ignore[attr-defined]
-    return names
-
-
 def _reduces_plainly(obj: Any) -> bool:
     """Whether the default reduction works: it refuses classes in C that do not say what their state is."""
+    if answers_for_others(type(obj)):  # which may change what it is asked for: xarray makes attributes
+        return not holds_more_than_slots(type(obj))
     try:
         obj.__reduce_ex__(PROTOCOL)
     except TypeError:
@@ -185,7 +191,7 @@ def _reduces_plainly(obj: Any) -> bool:
 
 
 def _fill_attributes(obj: Any, node: Node, encoder: Encoder) -> None:
-    state = obj.__getstate__()
+    state: Any = (attributes_of(obj) or None, slots_of(obj)) if answers_for_others(type(obj)) else obj.__getstate__()
     if type(state) is tuple:
         state, slots = state
         node["state"] = _attributes(state, encoder) if state is not None else None

@@ -25,11 +25,10 @@ from pyiron_storage.records.columns.outlines import Chosen, Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
-from pyiron_storage.records.hooks import attributes_of
+from pyiron_storage.records.hooks import attributes_of, slots_of
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
-from pyiron_storage.records.rules.objects import slot_names
 from pyiron_storage.records.rules.values import PLAIN
 
 MOST_GROUPS: Final = 16
@@ -171,5 +170,5 @@ def _key(value: Any) -> Hashable:
     return (
         type(value),
         tuple(attributes_of(value)),
-        tuple(map(hasattr, repeat(value), slot_names(type(value)))),
+        tuple(slots_of(value)),
     )

@@ -20,10 +20,10 @@ from pyiron_storage.records.columns.outlines import Outline, Walk, fields
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.hooks import defined, defines, inherits
+from pyiron_storage.records.hooks import defined, defines, inherits, slot_names, slots_of
 from pyiron_storage.records.rule import REGISTRY
 from pyiron_storage.records.rules.instances import INSTANCES
-from pyiron_storage.records.rules.objects import is_plain, slot_names, type_number
+from pyiron_storage.records.rules.objects import is_plain, type_number
 
 
 class Slotted(NamedTuple):
@@ -43,10 +43,10 @@ class SlottedColumn(ColumnKind):
         if super().prepare(values, held, encoder) is None:
             return None
         slots = slot_names(type(values[0]))
-        fields = [name for name in slots if hasattr(values[0], name)]
+        fields = list(slots_of(values[0]))
         unset = [name for name in slots if name not in fields]
         cells = cells_of(values, fields)
-        if not cells or any(any(map(hasattr, values, repeat(name))) for name in unset):
+        if not cells or (unset and any(map(set(unset).intersection, map(slots_of, values)))):
             return None
         others = _INSTANCES.prepare_table(values) if defines(type(values[0]), "__dict__") else Rows(values, [{}], ())
         return None if others is None else Slotted(fields, cells, others)
