@@ -10,6 +10,7 @@ import numpy as np
 
 from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Selection, Shape, select
 from pyiron_storage.errors import (
+    ArrayIndexError,
     ArrayShapeError,
     NotStorableError,
     StorageAttributeError,
@@ -129,7 +130,7 @@ class ArrayHandle:
 
     @public
     def __getitem__(self, key: Any) -> Any:
-        """Return entries, as numpy gives them, in memory of their own.
+        """Return entries, as numpy gives them, in memory of their own; of a structure also fields, by their names.
 
         Raises
         ------
@@ -140,7 +141,7 @@ class ArrayHandle:
             array = self._find()
             selection = self._selection(key, array)
             if selection is None:
-                return array.read(Box.whole(array.shape))[key]
+                return self._indexed(_whole(array), key)
             return array.read(selection.box)[selection.index]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001
@@ -166,14 +167,27 @@ class ArrayHandle:
         """
         with self._changing():
             array = self._find()
-            entries = self._entries(values, array.dtype)
             selection = self._selection(key, array)
             if selection is None:
-                whole = array.read(Box.whole(array.shape))
-                whole[key] = entries
-                array.write(Box.whole(array.shape), whole)
+                self._write_indexed(array, key, values)
             else:
-                self._write(array, selection, entries)
+                self._write(array, selection, self._entries(values, array.dtype))
+
+    def _indexed(self, whole: Array, key: Any) -> Any:
+        try:
+            return whole[key]
+        except (IndexError, ValueError, TypeError) as error:
+            raise ArrayIndexError(f"{self._file}: {self.path!r}: the index {key!r} is none for it: {error}.") from error
+
+    def _write_indexed(self, array: NativeArray, key: Any, values: Any) -> None:
+        """Write by any index of numpy: a mask, numbers in a list, a new axis, the names of fields."""
+        whole = _whole(array)
+        entries = self._entries(values, np.asarray(self._indexed(whole, key)).dtype)
+        try:
+            whole[key] = entries
+        except ValueError as error:
+            raise ArrayShapeError(f"{self._file}: {self.path!r}: {error}.") from error
+        array.write(Box.whole(array.shape), whole)
 
     @public
     def append(self, values: Any) -> None:
@@ -279,7 +293,7 @@ class ArrayHandle:
             laid_out = selection.laid_out(values)
         except ArrayShapeError as error:
             raise ArrayShapeError(f"{self._file}: {self.path!r}: {error}.") from None
-        if selection.box.size:
+        if selection.box.size and array.dtype.itemsize:
             limit = laid_out.nbytes if laid_out.dtype == array.dtype and laid_out.flags.c_contiguous else PIECE_BYTES
             for box, rows in selection.box.pieces(array.dtype.itemsize, limit):
                 piece = laid_out[rows] if laid_out.ndim else laid_out
@@ -287,17 +301,16 @@ class ArrayHandle:
 
     def _entries(self, values: Any, dtype: np.dtype[Any]) -> Array:
         """The values as an array whose entries the dtype holds; numbers may become other numbers, as in numpy."""
-        given = values if isinstance(values, np.ndarray) else np.asarray(values)
         try:
-            is_text = given is not values and given.dtype.kind in "SU"  # which numpy may take for dates
-            entries = np.asarray(values, dtype) if is_text and dtype.kind in "mM" else given
-        except ValueError as error:
+            entries = _converted(values, dtype)
+        except (ValueError, TypeError) as error:
             raise self._refusal(dtype, str(error)) from error
         if not _holds(dtype, entries.dtype):
             raise self._refusal(dtype, f"{entries.dtype} was given")
-        if dtype.kind in "SU" and entries.dtype.itemsize > dtype.itemsize:
+        is_longer = dtype.kind in "SU" and entries.dtype.itemsize > dtype.itemsize
+        if is_longer and (dtype.itemsize or any(entries.reshape(-1).tolist())):
             raise self._refusal(dtype, f"{entries.dtype} would be cut off")
-        if dtype.kind in "iu" and not np.array_equal(entries.astype(dtype), entries):
+        if _is_whole(dtype) and not np.array_equal(_back(entries.astype(dtype), entries.dtype), entries):
             raise self._refusal(dtype, "numbers outside that were given")
         return entries
 
@@ -308,10 +321,42 @@ class ArrayHandle:
         )
 
 
+def _whole(array: NativeArray) -> Array:
+    """All of an array, also of one without axes, to be indexed and changed."""
+    return np.array(array.read(Box.whole(array.shape)), array.dtype).reshape(array.shape)
+
+
+def _converted(values: Any, dtype: np.dtype[Any]) -> Array:
+    """What was given as an array: with the dtype itself where that says how it is meant."""
+    if isinstance(values, (np.ndarray, np.void)):
+        return np.asarray(values)
+    if dtype.names is not None:
+        return np.asarray(values, dtype)  # tuples are entries
+    given = np.asarray(values)
+    is_text = given.dtype.kind in "SU"  # which numpy may take for dates
+    return np.asarray(values, dtype) if is_text and dtype.kind in "mM" else given
+
+
+def _is_whole(dtype: np.dtype[Any]) -> bool:
+    """Whether the entries are whole numbers, of numpy or of a package."""
+    return dtype.kind in "iu" or (dtype.isbuiltin == _OF_PACKAGE and "int" in dtype.name)
+
+
+def _back(entries: Array, dtype: np.dtype[Any]) -> Array:
+    """Entries as what they were made of, where a package defines them: numpy cannot compare them otherwise."""
+    return entries.astype(dtype) if entries.dtype.isbuiltin == _OF_PACKAGE else entries
+
+
+_OF_PACKAGE: Final = 2
+"""What `numpy.dtype.isbuiltin` is where a package has registered the dtype."""
+
+
 def _holds(dtype: np.dtype[Any], given: np.dtype[Any]) -> bool:
     """Whether numbers of one dtype may become numbers of another: not floats integers, not numbers text."""
-    if dtype.names or given.names:
-        return dtype == given
+    if dtype.names is not None or given.names is not None:
+        return dtype == given or (dtype.names == given.names and bool(np.can_cast(given, dtype, "same_kind")))
+    if dtype.isbuiltin == _OF_PACKAGE and given.kind in "biuf":
+        return True
     if dtype.kind in "SU" and given.kind in "SU":
         return dtype.kind == given.kind
     if dtype.kind in "iu" and given.kind in "iu":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -65,9 +65,9 @@ class Box(NamedTuple):
         """The number of entries."""
         return math.prod(self.counts)
 
-    def turned(self) -> Box:
-        """The same part of the transposed array."""
-        return Box(self.starts[::-1], self.counts[::-1], self.steps[::-1])
+    def turned(self, axes: Sequence[int]) -> Box:
+        """The same part of the array with its axes in another order."""
+        return Box(*(tuple(numbers[axis] for axis in axes) for numbers in self))
 
     def with_axes(self, shape: Shape) -> Box:
         """The same part of an array with more axes at the end, all of these."""
@@ -183,6 +183,8 @@ class NativeArray(ABC):
         Whether what is read is compared with its checksums also where the array is large; None where it never is.
     place : str
         File and path, for messages.
+    readonly : bool
+        Whether the array is read-only when it is loaded; what is read in parts never is.
     """
 
     dtype: np.dtype[Any]
@@ -191,6 +193,7 @@ class NativeArray(ABC):
     in_parts: bool = True
     verify: bool | None = False
     place: str = ""
+    readonly: bool = False
 
     @abstractmethod
     def read(self, box: Box) -> Array:
@@ -257,19 +260,24 @@ class WholeArray(NativeArray):
     def __init__(self, group: Values, name: str) -> None:
         self._group, self._name = group, name
         self._array: Array = group[name]
-        self.dtype, self.shape = self._array.dtype, self._array.shape
+        self.dtype, self.shape, self.readonly = self._array.dtype, self._array.shape, not self._array.flags.writeable
 
     def read(self, box: Box) -> Array:
         return self._array[box.slices].copy(order="K")
 
     def write(self, box: Box, block: Array) -> None:
-        self._array[box.slices] = block
-        self._group._set(self._name, self._array)
+        changed = self._array.copy("K")
+        changed[box.slices] = block
+        self._put(changed)
 
     def resize(self, shape: Shape) -> None:
-        self._array = resized(self._array, shape)
+        self._put(resized(self._array, shape))
         self.shape = shape
-        self._group._set(self._name, self._array)
+
+    def _put(self, changed: Array) -> None:
+        changed.flags.writeable = self._array.flags.writeable
+        self._array = changed
+        self._group._set(self._name, changed)
 
     def map(self) -> Array:
         return self._array
@@ -281,4 +289,5 @@ def resized(array: Array, shape: Shape) -> Array:
     new: Array = np.zeros(shape, array.dtype, order="F" if fortran else "C")
     common = tuple(map(slice, map(min, shape, array.shape)))
     new[common] = array[common]
+    new.flags.writeable = array.flags.writeable
     return new

@@ -15,7 +15,7 @@ import numpy as np
 from pyiron_storage.arrays.array_bytes import over, reader, span_of
 from pyiron_storage.arrays.checks import UNKNOWN, Check, bytes_of, description
 from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape
-from pyiron_storage.records.rules.arrays import dtype_node
+from pyiron_storage.records.dtypes import dtype_node
 
 PIECE_BYTES: Final = 1 << 24
 """What is read of a large array at a time, to verify it."""

@@ -24,6 +24,7 @@ from pyiron_storage.arrays.checks import (
     bytes_of,
     damage,
 )
+from pyiron_storage.arrays.memory_layout import in_c_order
 from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.backends.compressed_files import read_file, suffix_of, write_new
 from pyiron_storage.backends.compression import COMPRESSED_BYTES, Compression
@@ -37,7 +38,7 @@ from pyiron_storage.backends.json_checks import (
     verify_entries,
     verify_value,
 )
-from pyiron_storage.backends.json_values import array_header, from_json, to_json
+from pyiron_storage.backends.json_values import array_header, flagged, from_json, to_json
 from pyiron_storage.backends.new_files import COUNTED, NewFiles
 from pyiron_storage.backends.npy_files import Npy, write_npy
 from pyiron_storage.errors import DamagedRecordError, FileKindError, FormatVersionError, StorageError
@@ -160,7 +161,7 @@ class Directory:
         file = self._file(node)
         try:
             if node["$"] == "array":
-                array = Npy.of(file, node).read()
+                array = flagged(Npy.of(file, node).read(), node)
                 if verify or (verify is False and array.nbytes <= VERIFIED_BYTES):
                     verify_value(node, bytes_of(array), file)
                 return array
@@ -195,7 +196,7 @@ class Directory:
         if type(value) is np.ndarray:
             packed = compression if value.nbytes >= COMPRESSED_BYTES else None
             header, file = array_header(value), self._new_file(name, "npy" + suffix_of(packed))
-            lying = value if value.flags.forc else np.ascontiguousarray(value)
+            lying = value if value.flags.forc else in_c_order(value)
             check = CheckBeside(described(header, b""), bytes_of(lying))
             write_new(file, packed, lambda stream: write_npy(stream, lying))
             self._put(name, {**header, "file": file.name, "check": hexadecimal(check.get().numbers())})

@@ -31,12 +31,14 @@ class DirectoryArray(NativeArray):
         self.dtype, self.shape, self.place = npy.dtype, npy.shape, str(npy.file)
         self.in_parts = not is_compressed(npy.file)
         self._is_turned = npy.order == "F"
+        self.readonly = bool(directory.nodes[name].get("readonly"))
 
     def read(self, box: Box) -> Array:
         if self.verify is None or (not self.verify and self.nbytes > VERIFIED_BYTES):
             return self._read(box)
         if self._is_turned or not self.in_parts:
             whole: Array = self._directory.read(self._name, verify=True)
+            whole.flags.writeable = True
             return whole if box.counts == self.shape else whole[box.slices].copy(order="K")
         return read_verified(self, self._directory.check(self._name), box, self._read)
 
@@ -62,6 +64,7 @@ class DirectoryArray(NativeArray):
         if not self.in_parts:
             whole = self._directory.array(self._name).read()
             whole[box.slices] = block
+            whole.flags.writeable = not self.readonly
             self._directory.write(self._name, whole, self._compression)
             return
         if not self._directory.may_write(self._name, box.starts[0] if box.starts else 0):
@@ -79,6 +82,7 @@ class DirectoryArray(NativeArray):
         check, old = self._directory.check(self._name), self.shape
         if shape[1:] != self.shape[1:] or not self._directory.lengthen(self._name, shape[0]):
             whole = resized(self._directory.array(self._name).read(), shape)
+            whole.flags.writeable = not self.readonly
             self._directory.write(self._name, whole, self._compression)
             check = None
         self.shape = shape

@@ -16,6 +16,7 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p
 
 from pyiron_storage.arrays.checks import Check
+from pyiron_storage.arrays.memory_layout import stays_read_only
 from pyiron_storage.arrays.native_array import NativeArray, Shape
 from pyiron_storage.backends.compression import Compression, checked_compression
 from pyiron_storage.backends.hdf5_arrays import HDF5Array
@@ -29,6 +30,7 @@ from pyiron_storage.backends.hdf5_values import (
     fits,
     native_form,
     new_array_dataset,
+    note_read_only,
     read_text,
     read_title,
     read_value,
@@ -48,6 +50,7 @@ from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_by_hand import UNKNOWN, class_of
 from pyiron_storage.paths import METADATA, Name, split
 from pyiron_storage.records.document import Record
+from pyiron_storage.records.dtypes import shown_dtype
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.trusting.admission import Trust
 
@@ -164,9 +167,13 @@ class HDF5Storage(GenericStorage):
             dataset = self._open(name)
             if fits(dataset, title, array, kind, self._compression):
                 fill_dataset(dataset, title, array, kind)
+                if title == "ndarray":
+                    note_read_only(dataset, read_only=stays_read_only(value))
                 return
             group.unlink(link)
         write_dataset(group, link, title, array, kind, compression=self._compression)
+        if title == "ndarray" and stays_read_only(value):
+            note_read_only(self._open(name), read_only=True)
 
     def __delitem__(self, name: str) -> None:
         self._open(name)
@@ -237,7 +244,7 @@ class HDF5Storage(GenericStorage):
         if not _holds_array(dataset):
             return super()._info(name)
         dtype, shape = dataset.dtype, dataset.shape
-        return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
+        return NodeInfo("array", "numpy.ndarray", shown_dtype(dtype), shape, int(np.prod(shape)) * dtype.itemsize)
 
     def _raw_names(self) -> list[str]:
         group = self._group()

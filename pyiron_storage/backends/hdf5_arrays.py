@@ -21,7 +21,15 @@ from pyiron_storage.backends.hdf5_filters import (
     read_into,
     unlimited,
 )
-from pyiron_storage.backends.hdf5_values import array_dtype, create_dataset, hdf5_type, part_of, read_array
+from pyiron_storage.backends.hdf5_values import (
+    array_dtype,
+    create_dataset,
+    hdf5_type,
+    is_read_only,
+    note_read_only,
+    part_of,
+    read_array,
+)
 from pyiron_storage.records.contents import NATIVE_BYTES
 
 COPIED_BYTES: Final = 2**24
@@ -61,7 +69,7 @@ class HDF5Array(NativeArray):
     ) -> None:
         self._group, self._link, self._dataset = group, link, dataset
         self._mapped, self._compression, self.place = mapped, compression, place
-        self.dtype, self.shape = array_dtype(dataset), dataset.shape
+        self.dtype, self.shape, self.readonly = array_dtype(dataset), dataset.shape, is_read_only(dataset)
         creation = dataset.get_create_plist()
         self._layout = creation.get_layout()
         self.chunks = creation.get_chunk() if self._layout == h5d.CHUNKED else None
@@ -150,6 +158,7 @@ class HDF5Array(NativeArray):
             creation = chunked_creation(chunk, self.dtype, self._compression)
         space = unlimited(self.shape)
         longer = create_dataset(self._group, _ASIDE, "ndarray", hdf5_type(self.dtype), space=space, creation=creation)
+        note_read_only(longer, read_only=self.readonly)
         new = HDF5Array(self._group, _ASIDE, longer, self._mapped)
         for box, _ in Box.whole(self.shape).pieces(self.dtype.itemsize, COPIED_BYTES):
             new.write(box, self._read(box))

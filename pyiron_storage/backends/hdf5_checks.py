@@ -14,7 +14,7 @@ from h5py import h5a, h5s, h5t
 
 from pyiron_storage.arrays.checks import VERIFIED_BYTES, Check, bytes_of, damage, description
 from pyiron_storage.arrays.native_array import Array
-from pyiron_storage.records.rules.arrays import dtype_node
+from pyiron_storage.records.dtypes import dtype_node
 
 CHECK: Final = b"CHECK"
 _NUMBER: Final = np.dtype("<u4")

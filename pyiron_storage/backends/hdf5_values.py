@@ -27,6 +27,7 @@ from pyiron_storage.arrays.checks import (
     text_description,
 )
 from pyiron_storage.arrays.large_memory import filled
+from pyiron_storage.arrays.memory_layout import axes_of, in_c_order
 from pyiron_storage.arrays.native_array import Array, Box, Shape
 from pyiron_storage.backends.compression import COMPRESSED_BYTES, Compression
 from pyiron_storage.backends.hdf5_checks import CHECK, verify_array, verify_bytes, write_check
@@ -41,12 +42,16 @@ from pyiron_storage.backends.hdf5_filters import (
 )
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.progress import READ, WRITTEN, note
-from pyiron_storage.records.rules.arrays import dtype_node
+from pyiron_storage.records.dtypes import dtype_node, has_empty_elements
 
 PIECE_BYTES: Final = 2**24
 """A larger array is written in pieces of about this size."""
 NUMBERS: Final = {bool: ("int", "?"), int: ("int", "<i8"), float: ("float", "<f8"), complex: ("np_complex128", "<c16")}
 """The TITLE and the dtype of each kind of number; h5io writes bool as an int of dtype bool."""
+
+READ_ONLY: Final = b"READONLY"
+"""The attribute of an array that is read-only when it is loaded."""
+_FLAG: Final = h5t.py_create(np.dtype(np.uint8))
 
 
 def native_form(value: Any) -> tuple[str, Array, h5t.TypeID]:
@@ -68,7 +73,7 @@ def native_form(value: Any) -> tuple[str, Array, h5t.TypeID]:
     if kind is bytes:
         return ("void", *_bytes_form(value))
     if kind is np.ndarray:
-        return "ndarray", np.ascontiguousarray(value).reshape(value.shape), _array_type(value)
+        return "ndarray", in_c_order(value), _array_type(value)
     raise TypeError(f"{kind.__name__} is not stored natively in HDF5")
 
 
@@ -112,8 +117,10 @@ def _bytes_form(value: bytes) -> tuple[Array, h5t.TypeID]:
 def _array_type(array: Array) -> h5t.TypeID:
     dtype = array.dtype
     simple = dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8)
-    if array.flags.f_contiguous and not array.flags.c_contiguous:
-        raise TypeError("the order of a Fortran array is not kept by HDF5")
+    if axes_of(array) is not None:
+        raise TypeError("the order of an array whose axes lie otherwise than in C is not kept by HDF5")
+    if has_empty_elements(dtype):
+        raise TypeError(f"HDF5 has no elements without bytes, as an array of {dtype} has")
     if not simple and not (dtype.names and not dtype.hasobject):
         raise TypeError(f"an array of {dtype} is not stored natively in HDF5")
     kind = hdf5_type(dtype)
@@ -244,6 +251,19 @@ def create_dataset(group: h5g.GroupID, link: bytes, title: str, kind: h5t.TypeID
     return dataset
 
 
+def note_read_only(dataset: Any, *, read_only: bool) -> None:
+    """Say beside an array whether it is read-only when it is loaded."""
+    if h5a.exists(dataset, READ_ONLY):
+        h5a.delete(dataset, READ_ONLY)
+    if read_only:
+        h5a.create(dataset, READ_ONLY, _FLAG, h5s.create(h5s.SCALAR)).write(np.array(1, np.uint8), _FLAG)
+
+
+def is_read_only(dataset: Any) -> bool:
+    """Whether an array was read-only when it was stored."""
+    return bool(h5a.exists(dataset, READ_ONLY))
+
+
 def read_title(dataset: Any) -> str | None:
     """The kind of value that a dataset is, by its TITLE; None where it is an array that says no kind.
 
@@ -367,6 +387,8 @@ def read_value(dataset: Any, where: str, *, verify: bool | None = False) -> Any:
     array = read_array(dataset)
     if title in ("ndarray", None):
         verify_array(dataset, array, where, verify=verify)
+        if is_read_only(dataset):
+            array.flags.writeable = False
         return array
     if title == "void" and verify is not None:
         data = array.tobytes()

@@ -29,6 +29,7 @@ from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.model.session import Location
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.paths import Name
+from pyiron_storage.records.dtypes import shown_dtype
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.trusting.admission import Trust
 
@@ -152,7 +153,7 @@ class JSONStorage(GenericStorage):
         if type(node) is not dict or node.get("$") != "array":
             return super()._info(name)
         dtype, shape = dtype_of(node, name), tuple(node["shape"])
-        return NodeInfo("array", "numpy.ndarray", dtype.str, shape, int(np.prod(shape)) * dtype.itemsize)
+        return NodeInfo("array", "numpy.ndarray", shown_dtype(dtype), shape, int(np.prod(shape)) * dtype.itemsize)
 
     def _read_text(self, name: Name) -> bytes:
         return self._group.read_text(name, verify=self._session.shared.verifying)

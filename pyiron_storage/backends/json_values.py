@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from pyiron_storage.arrays.memory_layout import axes_of, is_fortran, stays_read_only
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.model.object_group import NATIVE_TYPES
-from pyiron_storage.records.rules.arrays import dtype_node, read_dtype
+from pyiron_storage.records.dtypes import dtype_node, has_empty_elements, read_dtype
 from pyiron_storage.records.rules.values import LARGEST, SMALLEST, float_node, is_text, read_float
-
-Array = np.ndarray[Any, Any]
 
 
 def check_native(value: Any) -> None:
@@ -50,7 +50,10 @@ def to_json(value: Any) -> Any:
     if kind is bytes:
         return {"$": "bytes", "base64": base64.b64encode(value).decode()}
     if kind is np.ndarray:
-        return {**array_header(value), "base64": base64.b64encode(value.tobytes("A")).decode()}
+        return {
+            **array_header(value),
+            "base64": base64.b64encode(value.tobytes("F" if is_fortran(value) else "C")).decode(),
+        }
     return value
 
 
@@ -63,10 +66,21 @@ def array_header(array: Array) -> dict[str, Any]:
         If its bytes alone do not make it.
     """
     dtype = dtype_node(array.dtype)
-    if dtype is None:
+    if dtype is None or has_empty_elements(array.dtype):
         raise TypeError(f"an array of {array.dtype} is not stored natively")
-    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
-    return {"$": "array", "dtype": dtype, "shape": list(array.shape), **({"order": "F"} if fortran else {})}
+    axes = axes_of(array)
+    if axes is not None and not is_fortran(array):
+        raise TypeError("an array whose axes lie in an order of their own is not stored natively")
+    order = {} if axes is None else {"order": "F"}
+    flag = {"readonly": True} if stays_read_only(array) else {}
+    return {"$": "array", "dtype": dtype, "shape": list(array.shape), **order, **flag}
+
+
+def flagged(array: Array, node: dict[str, Any]) -> Array:
+    """The array of a node, read-only where it was when it was stored."""
+    if node.get("readonly"):
+        array.flags.writeable = False
+    return array
 
 
 def from_json(node: Any, where: str) -> Any:
@@ -83,7 +97,10 @@ def from_json(node: Any, where: str) -> Any:
 
 def _array(node: dict[str, Any], where: str) -> Array:
     data = bytearray(base64.b64decode(node["base64"]))
-    return np.frombuffer(data, dtype_of(node, where)).reshape(node["shape"], order=node.get("order", "C"))
+    dtype, order = dtype_of(node, where), node.get("order", "C")
+    if math.prod(node["shape"]) * dtype.itemsize != len(data):
+        raise ValueError(f"{len(data)} bytes are not an array of {dtype} and shape {node['shape']}")
+    return flagged(np.ndarray(node["shape"], dtype, data, order=order), node)
 
 
 def dtype_of(node: dict[str, Any], where: str) -> np.dtype[Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.memory_layout import copied, is_fortran, stays_read_only
 from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.backends.json_values import check_native
 from pyiron_storage.files.interrupts import never_interrupted
@@ -71,11 +72,11 @@ class MemoryStorage(GenericStorage):
         found = self._tree[name]
         if isinstance(found, dict):
             return self._inside(name)
-        return found.copy(order="K") if isinstance(found, np.ndarray) else found
+        return copy_of(found) if isinstance(found, np.ndarray) else found
 
     def _set(self, name: str, value: Any) -> None:
         check_native(value)
-        self._shared.put(self._tree, str(name), value.copy(order="K") if isinstance(value, np.ndarray) else value)
+        self._shared.put(self._tree, str(name), copy_of(value) if isinstance(value, np.ndarray) else value)
 
     def __delitem__(self, name: str) -> None:
         self._shared.remove(self._tree, str(name))
@@ -126,9 +127,17 @@ class SharedTree:
     @never_interrupted
     def change(self, array: Array, part: tuple[slice, ...], block: Array) -> None:
         """Put entries into an array of the tree."""
-        old = array[part].copy()
-        self._undo.append(lambda: array.__setitem__(part, old))
+        old, changeable = array[part].copy(), array.flags.writeable
+        array.flags.writeable = True  # read-only is what comes out of the storage
+
+        def put_back() -> None:
+            array.flags.writeable = True
+            array[part] = old
+            array.flags.writeable = changeable
+
+        self._undo.append(put_back)
         array[part] = block
+        array.flags.writeable = changeable
 
     @never_interrupted
     def remove(self, tree: Tree, name: str) -> None:
@@ -162,10 +171,11 @@ class MemoryArray(NativeArray):
     def __init__(self, shared: SharedTree, tree: Tree, name: str) -> None:
         self._shared, self._tree, self._name = shared, tree, name
         self._array: Array = tree[name]
-        self.dtype, self.shape = self._array.dtype, self._array.shape
+        self.dtype, self.shape, self.readonly = self._array.dtype, self._array.shape, not self._array.flags.writeable
 
     def read(self, box: Box) -> Array:
-        return self._array[box.slices].copy(order="K")
+        part: Array = self._array[box.slices]
+        return part.copy("F" if is_fortran(self._array) else "C")
 
     def write(self, box: Box, block: Array) -> None:
         self._shared.change(self._array, box.slices, block)
@@ -174,6 +184,13 @@ class MemoryArray(NativeArray):
         self._array = resized(self._array, shape)
         self._shared.put(self._tree, self._name, self._array)
         self.shape = shape
+
+
+def copy_of(array: Array) -> Array:
+    """An array in memory of its own: in its order, and read-only where it was."""
+    copy = copied(array.T).T if is_fortran(array) else copied(array)
+    copy.flags.writeable = not stays_read_only(array)
+    return copy
 
 
 def _become(tree: Tree, before: Tree) -> None:

@@ -22,7 +22,7 @@ from pyiron_storage.backends.compressed_files import is_compressed, open_file, u
 from pyiron_storage.backends.json_values import dtype_of
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.progress import READ, note
-from pyiron_storage.records.rules.arrays import dtype_node
+from pyiron_storage.records.dtypes import dtype_node
 
 LONGEST_HEADER: Final = 2**20
 READ_BYTES: Final = 2**22

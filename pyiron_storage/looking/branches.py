@@ -15,6 +15,7 @@ from pyiron_storage.errors import StorageError, UnsupportedOperationError
 from pyiron_storage.paths import escape
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.dtypes import OBJECTS
 from pyiron_storage.records.navigate import NodeInfo, identity, info, parts_of, rule_of
 from pyiron_storage.records.places import Place
 
@@ -66,7 +67,7 @@ class Branch(ABC):
     @property
     def is_array(self) -> bool:
         """Whether `array` gives something."""
-        return self.info.kind == "array" and "O" not in str(self.info.dtype)
+        return self.info.kind == "array" and self.info.dtype != OBJECTS
 
     @property
     def size(self) -> int:
@@ -117,7 +118,7 @@ class Part(Branch):
         return self.child(str(index), below.find(str(index)))
 
     def value(self) -> Any:
-        return Decoder(self.place.record).at(self.place)
+        return Decoder(self.place.record, is_looking=True).at(self.place)
 
     def array(self) -> NativeArray:
         return RecordArray(self.place, self.path)

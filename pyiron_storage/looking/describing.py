@@ -89,7 +89,11 @@ def dtype_name(dtype: str | None) -> str:
         found = np.dtype(str(dtype))
     except (TypeError, SyntaxError, ValueError):
         return shortened(str(dtype))
-    return found.str if found.kind in "SUV" else found.name
+    return found.str if found.kind in "SUV" and found.isbuiltin != _OF_PACKAGE else found.name
+
+
+_OF_PACKAGE: Final = 2
+"""What `numpy.dtype.isbuiltin` is where a package has registered the dtype."""
 
 
 def preview(branch: Branch, children: list[Branch] | None = None) -> str:

@@ -21,6 +21,7 @@ from pyiron_storage.model.options import take_common
 from pyiron_storage.model.session import Location, Session, Shared
 from pyiron_storage.paths import METADATA, SIGNATURE, Name, join
 from pyiron_storage.public import begin_here
+from pyiron_storage.records.dtypes import shown_dtype
 from pyiron_storage.records.navigate import NodeInfo
 from pyiron_storage.records.rule import qualified_name
 
@@ -317,7 +318,7 @@ def _reopened(
 def value_info(value: Any) -> NodeInfo:
     """Say what a native value is."""
     if isinstance(value, np.ndarray):
-        return NodeInfo("array", "numpy.ndarray", value.dtype.str, value.shape, value.nbytes)
+        return NodeInfo("array", "numpy.ndarray", shown_dtype(value.dtype), value.shape, value.nbytes)
     if isinstance(value, str):
         return NodeInfo("value", "str", size=len(value.encode("utf-8", "surrogatepass")))
     size = len(value) if isinstance(value, bytes) else 0 if value is None else np.asarray(value).nbytes

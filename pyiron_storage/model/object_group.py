@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from pyiron_storage.errors import (
 from pyiron_storage.model.backend_group import BackendGroup, one_access
 from pyiron_storage.model.metadata import new_metadata
 from pyiron_storage.model.stored_object import GroupStore, StoredObject, encoder_options
-from pyiron_storage.model.views import View
+from pyiron_storage.model.views import View, unchangeable
 from pyiron_storage.paths import METADATA, Name, check_name, escape, join, not_found, split
 from pyiron_storage.provenance.environment import environment
 from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.document import MAGIC, Record
+from pyiron_storage.records.dtypes import OBJECTS
 from pyiron_storage.records.encoder import Encoder
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
@@ -35,6 +36,8 @@ SHOWN_NAMES: Final = 3
 
 class ObjectGroup(BackendGroup):
     """What a path leads to, and how anything is put under a name."""
+
+    _reading_makes_objects: ClassVar[bool]
 
     def _existing(self, parts: list[str]) -> tuple[Self | View, list[str]]:
         """How far a path leads before its last part: the last group or view, and what is left of the path."""
@@ -217,7 +220,7 @@ class ObjectGroup(BackendGroup):
             return native
         stored = group._stored_object(rest)
         if stored is not None:
-            return RecordArray(stored.place(), full)
+            return RecordArray(stored.place(), full, lambda: stored.decoder(stored.record()))
         if rest and not (len(rest) == 1 and group._has(rest[0])):
             raise group._missing(rest[0])
         raise NotAnArrayError(f"{self._session.file}: {full or 'the top level'} is a group, not an array.")
@@ -227,7 +230,7 @@ class ObjectGroup(BackendGroup):
         if not self._has_node(name):
             return None
         found = self._info(name)
-        if found.kind != "array" or "O" in str(found.dtype):
+        if found.kind != "array" or found.dtype == OBJECTS:
             what = "an array of objects" if found.kind == "array" else f"a {found.type}, not an array"
             raise NotAnArrayError(f"{self._session.file}: {full!r} is {what}; storage[path] shows what is there.")
         return self._open_array(name)
@@ -245,7 +248,7 @@ class ObjectGroup(BackendGroup):
                     f"so {join(parts[done:])!r} is not in it."
                 )
             found = found._child(part)
-        return found
+        return found if self._reading_makes_objects else unchangeable(found)
 
     def _delete_path(self, path: str) -> None:
         parts = split(path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sized
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -36,11 +36,10 @@ from pyiron_storage.model.object_group import ObjectGroup
 from pyiron_storage.model.session import Transaction
 from pyiron_storage.model.shown import Shown
 from pyiron_storage.model.stored_by_hand import class_of, require
-from pyiron_storage.model.views import View
+from pyiron_storage.model.views import View, plain
 from pyiron_storage.paths import METADATA, Name, check_name, join, split
 from pyiron_storage.public import begin_here, public
 from pyiron_storage.records.navigate import NodeInfo, info
-from pyiron_storage.records.places import Place
 from pyiron_storage.records.walking import walk
 
 if TYPE_CHECKING:
@@ -195,7 +194,7 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
         if mmap and path:
             return self._load_mapped(split(path))
         found = self[path] if path else self
-        return found.to_object() if isinstance(found, (View, GenericStorage)) else found
+        return found.to_object() if isinstance(found, GenericStorage) else plain(found)
 
     def _load_mapped(self, parts: list[str]) -> Any:
         group, rest = self._existing(parts)
@@ -519,10 +518,10 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
             raise group._missing(rest[0])
         if len(rest) == 1 and group._has_node(rest[0]):
             return group._info(Name(rest[0]))
-        found = group._child(rest[0]) if rest else group
-        if isinstance(found, GenericStorage):
-            return NodeInfo("group", "group", size=len(found))
-        return info(Place.root(self._session.records[*group._location, rest[0]]))
+        stored = group._stored_object(rest)
+        if stored is not None:
+            return info(stored.place())
+        return NodeInfo("group", "group", size=len(cast(Sized, group._child(rest[0]) if rest else group)))
 
     def walk(self) -> Iterator[tuple[str, NodeInfo]]:
         """Yield path and info of everything in this group, however deep; imports nothing.
@@ -550,8 +549,8 @@ class GenericStorage(Shown, ObjectGroup, MutableMapping[str, Any]):
     def _walk_in(self, name: str) -> Iterator[tuple[str, NodeInfo]]:
         """What `walk` lists of a group or stored object, as it is at one time."""
         with self._session.access:
+            stored = self._stored_object([name])
+            if stored is not None:
+                return walk(stored.place(), (*self._location, name))
             found = self._child(name)
-            if isinstance(found, GenericStorage):
-                return chain([(found.path, NodeInfo("group", "group", size=len(found)))], found.walk())
-            location = (*self._location, name)
-            return walk(Place.root(self._session.records[location]), location)
+            return chain([(found.path, NodeInfo("group", "group", size=len(found)))], found.walk())

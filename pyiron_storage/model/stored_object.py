@@ -11,11 +11,12 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from pyiron_storage.arrays.memory_layout import given
 from pyiron_storage.arrays.native_array import NativeArray
 from pyiron_storage.errors import DamagedRecordError, PathNotFoundError
 from pyiron_storage.model import options
 from pyiron_storage.model.session import Location, Session
-from pyiron_storage.model.views import make_view
+from pyiron_storage.model.views import make_view, value_at
 from pyiron_storage.paths import Name, join
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Record
@@ -119,7 +120,7 @@ class StoredObject:
     def item(self) -> Any:
         """The stored object as an item: a value, or a live view."""
         place = self.place()
-        return Decoder(place.record).at(place) if is_value(place) else make_view(self, (), place)
+        return value_at(place, self) if is_value(place) else make_view(self, (), place)
 
 
 class GroupStore:
@@ -160,7 +161,7 @@ class GroupStore:
 
     def write_buffers(self, buffers: Array) -> None:
         if buffers.size:
-            self._group._set(Name("buffers"), buffers)
+            self._group._set(Name("buffers"), _as_content(buffers))
         elif "buffers" in self._group.list_nodes():
             del self._group[Name("buffers")]
 
@@ -191,7 +192,7 @@ class GroupStore:
         arrays = self._arrays()
         if arrays is None:
             arrays = self._group.create_group(Name("arrays"))
-        arrays._set(Name(name), array)
+        arrays._set(Name(name), _as_content(array))
 
     def delete_array(self, name: str) -> None:
         arrays = self._arrays()
@@ -201,3 +202,8 @@ class GroupStore:
     def list_arrays(self) -> list[str]:
         arrays = self._arrays()
         return arrays.list_nodes() if arrays is not None else []
+
+
+def _as_content(array: Array) -> Array:
+    """An array of which the elements count, not whether they may be changed: that stands in the document."""
+    return array if array.flags.writeable else given(array)

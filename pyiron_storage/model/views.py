@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from pyiron_storage.arrays.array_handle import ArrayHandle
+from pyiron_storage.arrays.memory_layout import given, taken_back, was_given
 from pyiron_storage.errors import (
     NotStorableError,
     PathNotFoundError,
@@ -168,7 +169,8 @@ class View(Shown):
 
     def _find_array(self, parts: list[str]) -> RecordArray:
         place = find(self._source.place(), (*self._path, *parts), self._source.path, self._source.file)
-        return RecordArray(place.follow(), join((*self._full_path(), *parts)))
+        where = join((*self._full_path(), *parts))
+        return RecordArray(place.follow(), where, lambda: self._decoder or self._source.decoder(place.record))
 
     def copy(self) -> Any:
         """Return the plain thing, as `to_object` does."""
@@ -223,8 +225,7 @@ class View(Shown):
         if mmap and self._decoder is None:
             place = find(self._place(), split(path), self._full_path(), self._source.file).follow()
             return self._source.decoder(place.record, mmap=True).at(place, (*self._path, *split(path)))
-        found = self._item(split(path)) if path else self
-        return found.to_object() if isinstance(found, View) else found
+        return plain(self._item(split(path)) if path else self)
 
     def __repr__(self) -> str:
         try:
@@ -321,7 +322,7 @@ class View(Shown):
         if self._decoder is not None:
             return self._decoder.at(followed)
         if is_value(followed):
-            return Decoder(followed.record).at(followed)
+            return unchangeable(value_at(followed, self._source))
         return make_view(self._source, (*self._path, *path), followed)
 
     def _put(self, path: list[str], name: str, value: Any, put: Callable[[Parts, Node], None]) -> None:
@@ -382,8 +383,29 @@ def put_part(parts: Parts, part: str, node: Node) -> None:
         parts.put(part, node)
 
 
+def value_at(place: Place, source: RecordSource) -> Any:
+    """The value at a place, for which nothing is imported but the package that defines its dtype."""
+    names_classes = type(place.node) is dict and "args" in place.node
+    decoder = source.decoder(place.record) if names_classes else Decoder(place.record)
+    return decoder.at(place)
+
+
+def unchangeable(value: Any) -> Any:
+    """An array or structure that a storage gives is a copy, and is read-only: what is written into it would be lost.
+
+    To change it where it is stored there is ``storage.array(path)``; `load` gives one that may be changed.
+    """
+    if type(value) is np.ndarray:
+        return given(value)
+    return given(np.asarray(value).reshape(1))[0] if isinstance(value, np.void) and value.dtype.names else value
+
+
 def plain(thing: Any) -> Any:
-    """What a view shows, as the real thing; anything else as it is."""
+    """What a view shows, and an array that a storage gave, as the real thing; anything else as it is."""
+    if isinstance(thing, np.void) and isinstance(thing.base, np.ndarray) and was_given(thing.base):
+        return taken_back(thing.base)[0]
+    if type(thing) is np.ndarray and was_given(thing):
+        return taken_back(thing)
     return thing.to_object() if isinstance(thing, View) else thing
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.memory_layout import given
 from pyiron_storage.arrays.native_array import Array, Box, NativeArray
 from pyiron_storage.backends.registry import Backend, backends, in_object
 from pyiron_storage.errors import StorageExistsError, UnsupportedOperationError
@@ -233,7 +234,7 @@ class Copy:
             note(COPIED, source.nbytes)
             return
         try:
-            new = target._new_array(name, source.dtype, source.shape)
+            new = None if source.readonly else target._new_array(name, source.dtype, source.shape)
         except TypeError:  # the back-end does not hold it natively, so it becomes an object there
             new = None
         if new is None:
@@ -271,13 +272,22 @@ def _on_disk(source: NativeArray) -> Iterator[Array]:
     """An array as a memory map: of the file itself, or of a temporary one."""
     mapped = source.map() if source.chunks is None or not source.in_parts else None
     if mapped is not None:
-        yield np.asarray(mapped)
+        yield _as_read_only(np.asarray(mapped), kept=source.readonly)
         return
     with tempfile.TemporaryFile() as file:
         scratch = np.memmap(file, source.dtype, "w+", shape=source.shape)
         for box in _pieces(source, 1):
             scratch[box.slices] = source.read(box)
-        yield np.asarray(scratch)
+        yield _as_read_only(np.asarray(scratch), kept=source.readonly)
+
+
+def _as_read_only(array: Array, *, kept: bool) -> Array:
+    """A read-only view of an array, which it stays when it is stored, or is not."""
+    if not kept:
+        return given(array)
+    view: Array = array[...]
+    view.flags.writeable = False
+    return view
 
 
 def _refuse_overlap(source: GenericStorage, path: str, target: GenericStorage, target_path: str) -> None:

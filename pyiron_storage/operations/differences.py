@@ -270,11 +270,7 @@ def _array_change(path: str, old: Branch, new: Branch) -> Iterator[Change]:
 def _unequal(before: NativeArray, after: NativeArray, box: Box) -> tuple[int, float]:
     """How many entries of a part differ, and numbers by how much at most."""
     old, new = before.read(box), after.read(box)
-    if before.dtype.names or before.dtype.kind == "V":
-        return int(np.count_nonzero((_bytes_of(old) != _bytes_of(new)).any(axis=-1))), 0.0
-    are_different = old != new
-    if before.dtype.kind in "fcmM":
-        are_different &= (old == old) | (new == new)  # noqa: PLR0124  not a number equals itself here
+    are_different = _are_different(old, new)
     count = int(np.count_nonzero(are_different))
     if not count or before.dtype.kind not in "iufc":
         return count, 0.0
@@ -284,9 +280,26 @@ def _unequal(before: NativeArray, after: NativeArray, box: Box) -> tuple[int, fl
     return count, float(by[np.isfinite(by)].max(initial=0))
 
 
+def _are_different(old: Array, new: Array) -> Array:
+    """Which entries differ: values are compared, in structures too, and not a number equals itself here."""
+    if not old.size or not old.dtype.itemsize:
+        return np.zeros(old.shape, bool)
+    if old.dtype.names is not None:
+        different = np.zeros(old.shape, bool)
+        for name in old.dtype.names:
+            inner = _are_different(old[name], new[name])
+            different |= inner.reshape(*old.shape, -1).any(axis=-1)
+        return different
+    if old.dtype.kind == "V":  # opaque
+        return np.asarray((_bytes_of(old) != _bytes_of(new)).any(axis=-1))
+    different = np.asarray(old != new)
+    if old.dtype.kind in "fcmM":
+        different &= (old == old) | (new == new)  # noqa: PLR0124
+    return different
+
+
 def _bytes_of(array: Array) -> Array:
-    elements: Array = np.ascontiguousarray(array)
-    return plain_elements(elements).reshape(*array.shape, -1) if array.dtype.itemsize else np.zeros((*array.shape, 0))
+    return plain_elements(np.ascontiguousarray(array)).reshape(*array.shape, -1)
 
 
 # -- what has parts ----------------------------------------------------------------------

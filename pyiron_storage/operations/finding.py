@@ -16,10 +16,10 @@ from pyiron_storage.errors import FileKindError, InvalidOptionError, StorageErro
 from pyiron_storage.model.metadata import Metadata, matches
 from pyiron_storage.model.metadata_places import RecordMetadata
 from pyiron_storage.model.storage import GenericStorage
-from pyiron_storage.model.views import View
 from pyiron_storage.option_checks import checked_filename
 from pyiron_storage.paths import escape, join
 from pyiron_storage.public import public
+from pyiron_storage.records.navigate import info
 from pyiron_storage.records.rule import qualified_name
 
 Moment = str | datetime.date
@@ -176,15 +176,12 @@ def _in_group(group: GenericStorage, file: str) -> Iterator[Found]:
     for name in group.list_nodes():
         yield Found(file, join((*group._location, name)), group.info(escape(name)).type, {})
     for name in group.list_groups():
-        found = group._child(name)
-        if isinstance(found, View):
-            yield Found(file, found.path, found.info().type, dict(found.metadata))
-        elif isinstance(found, GenericStorage):
-            yield from _in_group(found, file)
+        stored = group._stored_object([name])
+        if stored is None:
+            yield from _in_group(group._child(name), file)
         else:
-            stored = group._stored_object([name])
-            metadata = {} if stored is None else dict(Metadata(RecordMetadata(stored)))
-            yield Found(file, join((*group._location, name)), group.info(escape(name)).type, metadata)
+            metadata = dict(Metadata(RecordMetadata(stored)))
+            yield Found(file, join((*group._location, name)), info(stored.place()).type, metadata)
 
 
 def _is_of(found: Found, name: str | None) -> bool:

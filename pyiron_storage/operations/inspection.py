@@ -85,11 +85,11 @@ def inspect(filename: str | os.PathLike[str], *, backend: str | Backend | None =
 
 def _code_in(storage: GenericStorage) -> Iterator[CodePart]:
     for name in storage.list_groups():
-        found = storage._child(name)
-        if isinstance(found, GenericStorage):
-            yield from _code_in(found)
+        stored = storage._stored_object([name])
+        if stored is None:
+            yield from _code_in(storage._child(name))
         else:
-            place = Place.root(storage._session.records[*storage._location, name])
+            place = stored.place()
             for path, target, first in walk_places(place, (*storage._location, name)):
                 if first is None:
                     yield from _code_at(path, target)

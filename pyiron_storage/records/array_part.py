@@ -7,17 +7,21 @@ points for text, the transposed array where the order is Fortran's.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from pyiron_storage.arrays.memory_layout import inverse
 from pyiron_storage.arrays.native_array import Array, Box, NativeArray, Shape, resized
 from pyiron_storage.errors import DamagedRecordError, NotAnArrayError
 from pyiron_storage.records.contents import NATIVE_BYTES
+from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.dtypes import read_dtype
 from pyiron_storage.records.navigate import rule_of, type_name
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.rules.arrays import plain_elements, read_dtype, shape_of
+from pyiron_storage.records.rules.arrays import axes_in, extra_of, has_items, plain_elements, shape_of
 
 
 class RecordArray(NativeArray):
@@ -29,6 +33,9 @@ class RecordArray(NativeArray):
         Where its node stands, followed.
     path
         The path in the storage, for messages; its last part is the name of a native array.
+    decoder
+        Gives what restores the classes that the dtype refers to. Without it nothing is imported, and elements that
+        another package defines are opaque bytes.
 
     Raises
     ------
@@ -36,18 +43,19 @@ class RecordArray(NativeArray):
         If something else stands there, or an array of objects.
     """
 
-    def __init__(self, place: Place, path: str) -> None:
+    def __init__(self, place: Place, path: str, decoder: Callable[[], Decoder] | None = None) -> None:
         self._place, self._record, self._node = place, place.record, place.node
-        if rule_of(place).name != "array" or "items" in self._node:
+        if rule_of(place).name != "array" or has_items(self._node):
             what = "an array of objects" if rule_of(place).name == "array" else f"a {type_name(place)}"
             raise NotAnArrayError(
                 f"{place.record.place}: {path!r} is {what}, and a handle is for an array of numbers, text or dates. "
                 f"storage[{path!r}] shows what is there."
             )
-        self.dtype = read_dtype(self._node["dtype"], place.record.place)
+        extra = extra_of(self._node, decoder()) if decoder is not None and type(self._node["dtype"]) is dict else None
+        self.dtype = read_dtype(self._node["dtype"], place.record.place, extra)
         self.shape = shape_of(self._node, self._record)
         self._path = path
-        self._turned = self._node.get("order") == "F"
+        self._axes = axes_in(self._node, len(self.shape), self._record)
         self._element = plain_elements(np.empty(1, self.dtype)) if self.dtype.itemsize else np.empty((1, 0), np.uint8)
         self._stored = self._lying(path)
         if "native" in self._node:
@@ -66,26 +74,33 @@ class RecordArray(NativeArray):
         return stored
 
     def _as_it_lies(self, shape: Shape) -> Shape:
-        return shape[::-1] if self._turned else shape
+        return shape if self._axes is None else tuple(shape[axis] for axis in self._axes)
+
+    def _as_shown(self, shape: Shape) -> Shape:
+        return shape if self._axes is None else tuple(shape[axis] for axis in inverse(self._axes))
 
     def _chunks(self) -> Shape | None:
         chunks = self._stored.chunks
-        return None if chunks is None else self._as_it_lies(chunks[: len(self.shape)])
+        return None if chunks is None else self._as_shown(chunks[: len(self.shape)])
 
     def _box(self, box: Box) -> Box:
-        return (box.turned() if self._turned else box).with_axes(self._element.shape[1:])
+        return (box if self._axes is None else box.turned(self._axes)).with_axes(self._element.shape[1:])
 
     def read(self, box: Box) -> Array:
         if not box.size or not self.dtype.itemsize:
-            return np.zeros(box.counts, self.dtype, order="F" if self._turned else "C")
+            lying = self._as_it_lies(box.counts)
+            return self._shown(np.ndarray(lying, self.dtype))  # where numpy.zeros makes elements of a byte out of none
         plain = self._stored.read(self._box(box))
-        whole = plain.reshape(-1).view(self.dtype).reshape(self._as_it_lies(box.counts))
-        return whole.T if self._turned else whole
+        return self._shown(plain.reshape(-1).view(self.dtype).reshape(self._as_it_lies(box.counts)))
+
+    def _shown(self, lying: Array) -> Array:
+        return lying if self._axes is None else lying.transpose(inverse(self._axes))
 
     def write(self, box: Box, block: Array) -> None:
         self._record.check_changeable()
-        lying = np.ascontiguousarray(block.T if self._turned else block).reshape(self._as_it_lies(box.counts))
         if self.dtype.itemsize:
+            turned = block if self._axes is None else block.transpose(self._axes)
+            lying = np.ascontiguousarray(turned).reshape(self._as_it_lies(box.counts))
             self._stored.write(self._box(box), plain_elements(lying))
             if self._place.on_change is not None:  # it stands in a column, which takes the new entries
                 self._place.touch()
@@ -97,7 +112,7 @@ class RecordArray(NativeArray):
 
     def append(self, rows: Array) -> None:
         shape = (self.shape[0] + len(rows), *self.shape[1:])
-        if self._turned or not self.dtype.itemsize:
+        if self._axes is not None or not self.dtype.itemsize:
             self.resize(shape)
             self.write(Box.rows(shape[0] - len(rows), rows.shape), rows)
             return

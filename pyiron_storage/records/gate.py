@@ -76,7 +76,7 @@ class Gate:
             If not; it lists everything that this place needs and that is not, and nothing else of the record.
         """
         record = self._record
-        if self._checked or not (record.grows or record.header["types"]) or is_value(place):
+        if self._checked or not (record.grows or record.header["types"]) or _is_data(place):
             return
         self._checked = True
         self._asked = place, path
@@ -189,6 +189,11 @@ class Gate:
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         if isinstance(error, SignatureBroken) and not error.wants:
             raise self._refusal() from error
+
+
+def _is_data(place: Place) -> bool:
+    """Whether what is at a place is a value that needs no class, not even one that its dtype is made with."""
+    return is_value(place) and not (type(place.node) is dict and "args" in place.node)
 
 
 def _versions(module: str, package: str, saved: str) -> str:

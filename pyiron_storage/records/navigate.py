@@ -14,6 +14,7 @@ from typing import Final
 from pyiron_storage.errors import DamagedRecordError, NotAContainerError
 from pyiron_storage.paths import escape, join, not_found
 from pyiron_storage.records.document import Node
+from pyiron_storage.records.dtypes import dtype_text
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY, Rule
@@ -135,7 +136,9 @@ def info(place: Place) -> NodeInfo:
         return NodeInfo(kind, type_name(place), "|O" if shape is not None else None, shape, len(parts_of(place)))
     dtype = node.get("dtype") if type(node) is dict else None
     shape = tuple(node["shape"]) if rule.kind == "array" else None
-    return NodeInfo(rule.kind, type_name(place), str(dtype) if dtype else None, shape, _bytes(node, shape))
+    return NodeInfo(
+        rule.kind, type_name(place), None if dtype is None else dtype_text(dtype), shape, _bytes(node, shape)
+    )
 
 
 def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:

@@ -28,6 +28,10 @@ HARMLESS_VALUES: Final = frozenset(
     + [f"numpy:{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
     + [f"numpy:float{bits}" for bits in (16, 32, 64)]
     + ["numpy:complex64", "numpy:complex128", "numpy:datetime64", "numpy:timedelta64", "numpy:bytes_"]
+    + [f"ml_dtypes:{sign}int{bits}" for sign in ("", "u") for bits in (1, 2, 4)]
+    + ["ml_dtypes:bfloat16", "ml_dtypes:complex32", "ml_dtypes:bcomplex32", "ml_dtypes:float4_e2m1fn"]
+    + ["ml_dtypes:float6_e2m3fn", "ml_dtypes:float6_e3m2fn", "ml_dtypes:float8_e3m4", "ml_dtypes:float8_e8m0fnu"]
+    + [f"ml_dtypes:float8_{form}" for form in ("e4m3", "e4m3b11fnuz", "e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz")]
 )
 """Types that count as data where they stand as values, as in ``{"dtype": float}``, not where they are called."""
 HARMLESS_CALLS: Final = frozenset(

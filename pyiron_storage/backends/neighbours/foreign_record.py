@@ -15,8 +15,8 @@ import numpy as np
 from pyiron_storage.arrays.native_array import Box, NativeArray, Shape
 from pyiron_storage.errors import DamagedRecordError, ReadOnlyError, StorageError
 from pyiron_storage.records.document import ROOT, Node, Record, reference
+from pyiron_storage.records.dtypes import dtype_node
 from pyiron_storage.records.encoder import Encoder
-from pyiron_storage.records.rules.arrays import dtype_node
 from pyiron_storage.records.rules.values import is_text
 
 Array = np.ndarray[Any, Any]

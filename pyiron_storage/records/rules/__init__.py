@@ -8,6 +8,7 @@ from pyiron_storage.records.rules import methods
 from pyiron_storage.records.rules import arrays
 from pyiron_storage.records.rules import code
 from pyiron_storage.records.rules import instances
+from pyiron_storage.records.rules import array_subclasses
 from pyiron_storage.records.rules import standard
 from pyiron_storage.records.rules import tables
 from pyiron_storage.records.rules import object_arrays
@@ -16,6 +17,7 @@ from pyiron_storage.records.rules import sparse_matrices
 from pyiron_storage.records.rules import registered
 
 __all__ = [
+    "array_subclasses",
     "arrays",
     "code",
     "containers",

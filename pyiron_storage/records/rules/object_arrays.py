@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.columns.column import column_kind, decode_column, encode_column, prepare_column
 from pyiron_storage.records.columns.entries import ColumnParts, cell_place
@@ -16,7 +17,7 @@ from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place
 from pyiron_storage.records.rule import REGISTRY
-from pyiron_storage.records.rules.arrays import Array, ArrayRule, in_order, is_fortran
+from pyiron_storage.records.rules.arrays import ArrayRule, in_order
 
 FEWEST: Final = 64
 """Fewer objects than this are easier to read in the document."""
@@ -25,16 +26,14 @@ FEWEST: Final = 64
 class LongArrayRule(ArrayRule):
     """An array; of objects that are many and alike with ``columns``, which has one column, in place of ``items``."""
 
-    def fill_node(self, obj: Array, node: Node, encoder: Encoder) -> None:
-        if obj.dtype == object and obj.size >= FEWEST:
+    def fill_items(self, obj: Array, node: Node, encoder: Encoder) -> None:
+        if obj.size >= FEWEST:
             objects = in_order(obj).tolist()
             prepared = prepare_column(objects, HELD_BY_LIST + 1, encoder)
             if prepared is not None:
-                node.update({"dtype": "|O", "shape": list(obj.shape)})
-                node.update({"order": "F"} if is_fortran(obj) else {})
                 node["columns"] = [encode_column(objects, HELD_BY_LIST + 1, encoder, prepared)]
                 return
-        super().fill_node(obj, node, encoder)
+        super().fill_items(obj, node, encoder)
 
     def is_value(self, node: Node) -> bool:
         return "columns" not in node and super().is_value(node)

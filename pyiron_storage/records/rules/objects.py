@@ -134,6 +134,8 @@ class CallRule(Rule):
                 call(called(node["setter"], decoder), shell, state)
             else:
                 set_state(shell, state)
+        if "slots" in node:  # what the state leaves out
+            _set_attributes(shell, decoder.decode(node["slots"]), None)
 
 
 class NewRule(CallRule):

@@ -174,7 +174,6 @@ def same(left: Any, right: Any) -> bool:
             and left.shape == right.shape
             and left.tobytes() == right.tobytes()
             and (not order or bool(right.flags.f_contiguous))
-            and bool(right.flags.writeable)
         )
     if isinstance(left, dict):
         return list(left) == list(right) and all(same(left[key], right[key]) for key in left)

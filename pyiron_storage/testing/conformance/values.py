@@ -44,7 +44,10 @@ class ValueTests(BackendTests):
         storage["array"] = array
         storage["inside"] = {"array": array}
         array[:] = 1
-        storage["array"][:] = 2
+        for path in ("array", "inside/array"):
+            with pytest.raises(ValueError, match="read-only"):
+                storage[path][:] = 2  # it would be lost
+            storage.load(path)[:] = 2
         assert storage["array"].tolist() == storage["inside/array"].tolist() == [0, 0, 0]
 
     @pytest.mark.parametrize("name", NAMES)

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
 from pyiron_storage.records.columns.outlines import Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder, Refusal
-from pyiron_storage.records.rules.arrays import Array
 
 EPOCH: Final = datetime.datetime(1970, 1, 1)
 LONGEST: Final = datetime.timedelta(days=100_000_000)

@@ -8,14 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.outlines import Outline, Walk
 from pyiron_storage.records.contents import NATIVE_BYTES
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record, dump
+from pyiron_storage.records.dtypes import read_dtype
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.rules.arrays import Array, plain_elements, read_dtype
+from pyiron_storage.records.rules.arrays import plain_elements
 from pyiron_storage.records.rules.values import PLAIN, float_node, read_float
 
 

@@ -7,18 +7,23 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
 from pyiron_storage.records.columns.kinds.numbers import column_bytes, stored_bytes
 from pyiron_storage.records.columns.outlines import Outline, Walk
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node, Record
+from pyiron_storage.records.dtypes import full_dtype_node, read_dtype
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.rule import REGISTRY
-from pyiron_storage.records.rules.arrays import Array, ScalarRule, dtype_node, read_dtype, scalar_node
+from pyiron_storage.records.rules.arrays import ScalarRule, node_dtype, put_dtype, scalar_node
 from pyiron_storage.records.rules.values import complex_node
 
 _KINDS: Final = "biufcmM"
 """Of which the bytes are all there is: no text that may end in NUL, nothing that others may change."""
+
+_OF_PACKAGE: Final = 2
+"""What `numpy.dtype.isbuiltin` is where a package has registered the dtype."""
 
 
 class ScalarColumn(ColumnKind):
@@ -36,22 +41,28 @@ class ScalarColumn(ColumnKind):
 
     def encode(self, scalars: list[Any], held: int, encoder: Encoder) -> dict[str, Node] | None:
         dtype = scalars[0].dtype
-        return {"of": self.name, "dtype": dtype.str, **stored_bytes(_array(scalars, dtype), encoder)}
+        node: dict[str, Node] = {"of": self.name}
+        put_dtype(dtype, node, encoder)
+        return {**node, **stored_bytes(_array(scalars, dtype), encoder)}
 
     def decode(self, node: Node, decoder: Decoder) -> list[Any]:
-        return list(self._numbers(node, decoder.record))
+        return list(np.frombuffer(column_bytes(node, decoder.record), node_dtype(node, decoder)))
 
-    def _numbers(self, node: Node, record: Record) -> Array:
-        return np.frombuffer(column_bytes(node, record), read_dtype(node["dtype"], record.place))
+    def _numbers(self, node: Node, record: Record) -> tuple[Array, dict[str, Node]]:
+        """The scalars, of which nothing is imported, and the fields that their nodes have in common."""
+        form = {field: node[field] for field in ("dtype", "args") if field in node}
+        return np.frombuffer(column_bytes(node, record), read_dtype(node["dtype"], record.place)), form
 
     def outline(self, node: Node, walk: Walk) -> Outline:
         return walk.like_the_first(node)
 
     def expand(self, node: Node, record: Record) -> list[Node]:
-        return [scalar_node(scalar, node["dtype"]) for scalar in self._numbers(node, record)]
+        numbers, form = self._numbers(node, record)
+        return [scalar_node(scalar, form) for scalar in numbers]
 
     def entry(self, node: Node, index: int, record: Record) -> Node:
-        return scalar_node(self._numbers(node, record)[index], node["dtype"])
+        numbers, form = self._numbers(node, record)
+        return scalar_node(numbers[index], form)
 
 
 class ComplexColumn(ColumnKind):
@@ -82,9 +93,9 @@ def _is_scalar(cls: type, value: Any) -> bool:
     return (
         issubclass(cls, np.generic)
         and type(REGISTRY.find(cls)) is ScalarRule
-        and value.dtype.kind in _KINDS
+        and (value.dtype.kind in _KINDS or value.dtype.isbuiltin == _OF_PACKAGE)
         and cls is value.dtype.type
-        and dtype_node(value.dtype) is not None
+        and full_dtype_node(value.dtype, []) is not None
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.arrays.native_array import Array
 from pyiron_storage.errors import DamagedRecordError
 from pyiron_storage.records.columns.column import decode_lengths, encode_lengths, lengths_before
 from pyiron_storage.records.columns.kind import COLUMN_KINDS, ColumnKind
@@ -18,7 +19,6 @@ from pyiron_storage.records.document import Node, Record
 from pyiron_storage.records.encoder import Encoder
 from pyiron_storage.records.navigate import text_info
 from pyiron_storage.records.places import Place
-from pyiron_storage.records.rules.arrays import Array
 
 LONGEST_CONSTANT: Final = 200
 

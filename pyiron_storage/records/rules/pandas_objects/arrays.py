@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from pyiron_storage.records.rules.pandas_objects.frequencies import alias_of, period_alias, with_frequency
-from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register
+from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register, unflagged
 from pyiron_storage.records.rules.pieces import Pieces, PiecesRule, given, require
 
 Array = np.ndarray[Any, Any]
@@ -65,7 +65,7 @@ def _make_intervals(left: Any, right: Any, closed: str) -> Any:
 
 def _take_categorical(array: Any) -> Pieces:
     """``{"$":"categorical","nodes":{"codes":...,"categories":...}}``, and ``"ordered":true``."""
-    return {"codes": array.codes, "categories": array.categories, **given(ordered=array.ordered or None)}
+    return {"codes": unflagged(array.codes), "categories": array.categories, **given(ordered=array.ordered or None)}
 
 
 def _make_categorical(codes: Array, categories: Any, *, ordered: bool = False) -> Any:

@@ -15,7 +15,7 @@ from pyiron_storage.records.navigate import parts_of, rule_of
 from pyiron_storage.records.parts import ArrayParts, ObjectParts, Parts
 from pyiron_storage.records.places import Place, key_part
 from pyiron_storage.records.rule import Rule
-from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register
+from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register, unflagged
 from pyiron_storage.records.rules.pieces import (
     Pieces,
     PiecesRule,
@@ -97,7 +97,7 @@ class FrameRule(Rule):
         node["nodes"] = {}
         pieces = {"columns": obj.columns, **_common_pieces(obj)}
         if _is_matrix(obj):
-            fill_pieces(node["nodes"], {**pieces, "values": obj.to_numpy()}, encoder, _reserved)
+            fill_pieces(node["nodes"], {**pieces, "values": unflagged(obj.to_numpy())}, encoder, _reserved)
         else:
             fill_pieces(node["nodes"], pieces, encoder, _reserved)
             node["items"] = []

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyiron_storage.records.rules.pandas_objects.arrays import are_codes
 from pyiron_storage.records.rules.pandas_objects.frequencies import alias_of, with_frequency
-from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register
+from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register, unflagged
 from pyiron_storage.records.rules.pieces import Pieces, PiecesRule, given, require
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +38,11 @@ def _make_range(start: int, stop: int, step: int, name: Any = None) -> Any:
 
 def _take_levels(index: Any) -> Pieces:
     """``{"$":"multiindex","nodes":{"levels":[...],"codes":[...]}}``; the names are those of the levels."""
-    return {"levels": list(index.levels), "codes": list(index.codes), **given(sortorder=index.sortorder)}
+    return {
+        "levels": list(index.levels),
+        "codes": list(map(unflagged, index.codes)),
+        **given(sortorder=index.sortorder),
+    }
 
 
 def _make_levels(levels: list[Any], codes: list[Array], sortorder: int | None = None) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyiron_storage.arrays.memory_layout import given
 from pyiron_storage.records.rule import REGISTRY, Rule, named
 
 
@@ -34,5 +35,10 @@ def plain_array(array: Any) -> Any:
     kind = type(array).__name__
     of_times = kind in ("DatetimeArray", "TimedeltaArray") and isinstance(array.dtype, np.dtype)
     if kind == "NumpyExtensionArray" or (of_times and getattr(array, "freq", None) is None):
-        return np.asarray(array)
+        return unflagged(np.asarray(array))
     return array
+
+
+def unflagged(array: Any) -> Any:
+    """An array as it is stored: pandas hands out read-only views of what it has, which is not so itself."""
+    return array if array.flags.writeable else given(array)
