@@ -63,6 +63,14 @@ def filled(dtype, shape=(3, 2), start=0):
     return np.ndarray(shape, dtype, bytearray(byte % 100 for byte in range(start, start + count)))
 
 
+AXES_ARE_LOST = pickle.loads(pickle.dumps(np.zeros((2, 3, 4)).transpose(1, 0, 2), 5)).flags.c_contiguous
+"""Whether this numpy's own pickles have no order of axes but those of C and Fortran."""
+
+
+def is_turned(array):
+    return not array.flags.forc
+
+
 def check(found, expected, original):
     """Compare what came back with what pickle gives; a byte order that pickle turns round is kept."""
     assert type(found) is type(expected)
@@ -76,7 +84,7 @@ def check(found, expected, original):
     if found.dtype.names is None and found.dtype.kind not in "VSOT" and expected.dtype != found.dtype:
         expected = expected.astype(found.dtype)
     assert found.tobytes() == expected.tobytes()
-    if isinstance(found, np.ndarray):
+    if isinstance(found, np.ndarray) and not (AXES_ARE_LOST and is_turned(original)):
         assert found.flags.writeable == expected.flags.writeable
         if found.nbytes:
             assert found.strides == expected.strides
