@@ -144,6 +144,7 @@ def load(
     versions: Policy = "warn",
     rename: Mapping[str, str] | None = None,
     on_missing: str = "error",
+    map_location: Any = None,
     metadata: Mapping[str, Any] | None = None,
     locking: bool = True,
     timeout: float = TIMEOUT,
@@ -184,6 +185,9 @@ def load(
     on_missing : {"error", "raw"}
         Whether a class that cannot be imported is an error, or its objects come as
         `RawObject`, which show what is stored of them and are saved again as they were.
+    map_location : str, torch.device, mapping or callable, optional
+        Where tensors of torch are put, as `torch.load` takes it. By default where they were,
+        or, with a warning, on the CPU where that device is not here.
     metadata : mapping, optional
         What the object must carry: equal values, or functions that say True of them.
     locking : bool
@@ -235,6 +239,7 @@ def load(
         versions=versions,
         rename=rename,
         on_missing=on_missing,
+        map_location=map_location,
         metadata=metadata,
         locking=locking,
         timeout=timeout,

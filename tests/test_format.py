@@ -29,6 +29,8 @@ NO_NAME_IN_A_DOCUMENT = {"plain", "list", "view", "raw", "array subclass"}
 NO_RULE_IN_THE_REGISTRY = {"parts", "code"}
 WITHOUT_EXAMPLE = {"arrow"}
 """Needs pyarrow, which the tests do not install."""
+WITHOUT_EXAMPLE |= {"tensor", "tensorobject", "sparsetensor", "nestedtensor", "quantizedtensor", "torch", "torchsize"}
+"""Need torch; tests/test_torch.py has examples of them."""
 """Names that stand behind "$" without being a rule of objects."""
 RULES_OF_VALUES = {"float", "int", "str", "complex", "bytes", "bytearray", "array", "scalar", "dtype"}
 RULES_OF_VALUES |= {"column", "dict", "tuple", "set", "frozenset", "parts"}

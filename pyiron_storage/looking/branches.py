@@ -13,11 +13,11 @@ from typing import Any, Final
 from pyiron_storage.arrays.native_array import NativeArray
 from pyiron_storage.errors import StorageError, UnsupportedOperationError
 from pyiron_storage.paths import escape
-from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.dtypes import OBJECTS
 from pyiron_storage.records.navigate import NodeInfo, identity, info, parts_of, rule_of
 from pyiron_storage.records.places import Place
+from pyiron_storage.records.strided_array import array_at
 
 LEAVES: Final = ("value", "array", "unreadable")
 """The kinds of what has nothing below it, but for arrays of objects."""
@@ -121,7 +121,7 @@ class Part(Branch):
         return Decoder(self.place.record, is_looking=True).at(self.place)
 
     def array(self) -> NativeArray:
-        return RecordArray(self.place, self.path)
+        return array_at(self.place, self.path)
 
     def columns(self) -> list[tuple[str, Branch]]:
         columns = rule_of(self.place).columns(self.place) if self.info.same_as is None else []

@@ -21,10 +21,10 @@ from pyiron_storage.model.stored_object import GroupStore, StoredObject, encoder
 from pyiron_storage.model.views import View, unchangeable
 from pyiron_storage.paths import METADATA, Name, check_name, escape, join, not_found, split
 from pyiron_storage.provenance.environment import environment
-from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.dtypes import OBJECTS
 from pyiron_storage.records.encoder import Encoder
+from pyiron_storage.records.strided_array import array_at
 
 NATIVE_TYPES: Final = frozenset([type(None), bool, int, float, complex, str, bytes, np.ndarray])
 """What a back-end may store natively, by exact type."""
@@ -220,7 +220,7 @@ class ObjectGroup(BackendGroup):
             return native
         stored = group._stored_object(rest)
         if stored is not None:
-            return RecordArray(stored.place(), full, lambda: stored.decoder(stored.record()))
+            return array_at(stored.place(), full, lambda: stored.decoder(stored.record()))
         if rest and not (len(rest) == 1 and group._has(rest[0])):
             raise group._missing(rest[0])
         raise NotAnArrayError(f"{self._session.file}: {full or 'the top level'} is a group, not an array.")

@@ -14,7 +14,7 @@ from pyiron_storage.provenance.loading import DEFAULT, Loading
 from pyiron_storage.provenance.origins import Requirements
 
 SAVING: Final = ("require_versions", "forbidden_modules", "metadata")
-LOADING: Final = ("versions", "rename", "on_missing")
+LOADING: Final = ("versions", "rename", "on_missing", "map_location")
 
 
 def take_common(options: dict[str, Any]) -> dict[str, Any]:

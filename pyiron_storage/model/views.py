@@ -18,6 +18,7 @@ import numpy as np
 
 from pyiron_storage.arrays.array_handle import ArrayHandle
 from pyiron_storage.arrays.memory_layout import given, taken_back, was_given
+from pyiron_storage.arrays.native_array import NativeArray
 from pyiron_storage.errors import (
     NotStorableError,
     PathNotFoundError,
@@ -30,7 +31,6 @@ from pyiron_storage.model.metadata import Metadata
 from pyiron_storage.model.metadata_places import RecordMetadata
 from pyiron_storage.model.shown import Shown
 from pyiron_storage.paths import join, split, unescape
-from pyiron_storage.records.array_part import RecordArray
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.dict_parts import DictParts
 from pyiron_storage.records.document import Node, Record
@@ -40,6 +40,7 @@ from pyiron_storage.records.navigate import NodeInfo, find, info, is_value, part
 from pyiron_storage.records.parts import Parts
 from pyiron_storage.records.places import Place, key_of
 from pyiron_storage.records.rule import REGISTRY, Rule
+from pyiron_storage.records.strided_array import array_at
 from pyiron_storage.records.uses import each_use_is_one
 from pyiron_storage.records.walking import walk
 
@@ -167,10 +168,10 @@ class View(Shown):
         find = partial(self._find_array, parts)
         return ArrayHandle(find, self._source.reading, self._source.changing, self._source.file, full)
 
-    def _find_array(self, parts: list[str]) -> RecordArray:
+    def _find_array(self, parts: list[str]) -> NativeArray:
         place = find(self._source.place(), (*self._path, *parts), self._source.path, self._source.file)
         where = join((*self._full_path(), *parts))
-        return RecordArray(place.follow(), where, lambda: self._decoder or self._source.decoder(place.record))
+        return array_at(place.follow(), where, lambda: self._decoder or self._source.decoder(place.record))
 
     def copy(self) -> Any:
         """Return the plain thing, as `to_object` does."""
@@ -384,9 +385,9 @@ def put_part(parts: Parts, part: str, node: Node) -> None:
 
 
 def value_at(place: Place, source: RecordSource) -> Any:
-    """The value at a place, for which nothing is imported but the package that defines its dtype."""
-    names_classes = type(place.node) is dict and "args" in place.node
-    decoder = source.decoder(place.record) if names_classes else Decoder(place.record)
+    """The value at a place, for which nothing is imported but the package that defines its dtype, or a tensor."""
+    takes_options = type(place.node) is dict and ("args" in place.node or "value" in place.node)
+    decoder = source.decoder(place.record) if takes_options else Decoder(place.record)
     return decoder.at(place)
 
 

@@ -25,11 +25,14 @@ class Loading:
         Names that have moved.
     on_missing : str
         Whether what cannot be imported is an error, or is given as it is, raw.
+    map_location : str, torch.device, mapping or callable
+        Where tensors of torch are put; None for where they were, or the CPU where that is not here.
     """
 
     versions: Policy = "warn"
     rename: Mapping[str, str] = field(default_factory=dict)
     on_missing: str = "error"
+    map_location: Any = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Loading:
@@ -42,7 +45,8 @@ class Loading:
         """
         on_missing = options.get("on_missing", "error")
         check_choice("on_missing", on_missing, ON_MISSING)
-        return cls(checked_policy(options.get("versions", "warn")), checked_renames(options.get("rename")), on_missing)
+        versions, renames = checked_policy(options.get("versions", "warn")), checked_renames(options.get("rename"))
+        return cls(versions, renames, on_missing, options.get("map_location"))
 
 
 DEFAULT: Final = Loading()

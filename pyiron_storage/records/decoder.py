@@ -64,6 +64,8 @@ class Decoder:
         self.gate = Gate(record, admission, loading.rename, self._by_value)
         self.stand_ins = StandIns(self) if loading.on_missing == "raw" else None
         """What is given in place of what cannot be imported; None where that is an error."""
+        self.map_location = loading.map_location
+        """Where tensors are put, as `torch.load` takes it."""
         self._versions = VersionCheck(record, loading.versions)
         self._memo: dict[int, Any] = {}
         self._begun: set[int] = set()

@@ -149,7 +149,7 @@ def _bytes(node: Node, shape: tuple[int, ...] | None) -> int:
     if "at" in node:
         return int(node["at"][1])
     if shape is not None:
-        return math.prod(shape) * REGISTRY.by_name["array"].itemsize(node)  # type: ignore[attr-defined, no-any-return]
+        return math.prod(shape) * REGISTRY.by_name[node["$"]].itemsize(node)  # type: ignore[attr-defined, no-any-return]
     return len(node["hex"]) // 2 if "hex" in node else 8
 
 

@@ -9,7 +9,7 @@ predicates, of which the one that was registered last is asked first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from pyiron_storage.records.document import Node
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 NO_SHELL: Final = object()
 """Given by `Rule.shell` where the object cannot exist before its parts do."""
+
+
+class Strides(NamedTuple):
+    """How something looks at an array that stands elsewhere: in elements of a dtype, from an offset, in steps."""
+
+    place: Place
+    element: str
+    shape: tuple[int, ...]
+    steps: tuple[int, ...]
+    offset: int
+    is_contiguous: bool
 
 
 class Rule:
@@ -93,6 +104,10 @@ class Rule:
     def type_shown(self, node: Node, name: str) -> str:
         """Return what is shown as the type of a node that names a class or function."""
         return name
+
+    def strides(self, place: Place) -> Strides | None:
+        """Return how the node at a place looks at an array; None where it is one itself, or none at all."""
+        return None
 
     def template(self, node: Node) -> str:
         """Return what is shown of the object, with the names of parts in braces; empty where that is not known."""

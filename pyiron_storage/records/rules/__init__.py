@@ -14,6 +14,7 @@ from pyiron_storage.records.rules import tables
 from pyiron_storage.records.rules import object_arrays
 from pyiron_storage.records.rules import pandas_objects
 from pyiron_storage.records.rules import sparse_matrices
+from pyiron_storage.records.rules import tensors
 from pyiron_storage.records.rules import registered
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "sparse_matrices",
     "standard",
     "tables",
+    "tensors",
     "values",
 ]
