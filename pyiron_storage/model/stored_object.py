@@ -154,7 +154,7 @@ class GroupStore:
     def read_buffers(self) -> Array:
         try:
             with self._group._session.shared.verified():
-                buffers: Array = self._group[Name("buffers")]
+                buffers: Array = _changeable(self._group[Name("buffers")])
         except KeyError:
             return np.empty(0, np.uint8)
         return buffers
@@ -177,7 +177,7 @@ class GroupStore:
     def read_array(self, name: str) -> Any:
         arrays = self._arrays()
         try:
-            return arrays[Name(name)] if arrays is not None else None
+            return _changeable(arrays[Name(name)]) if arrays is not None else None
         except KeyError:
             raise DamagedRecordError(f"{self.place}: the array {name!r} is missing from the record.") from None
 
@@ -202,6 +202,13 @@ class GroupStore:
     def list_arrays(self) -> list[str]:
         arrays = self._arrays()
         return arrays.list_nodes() if arrays is not None else []
+
+
+def _changeable(array: Any) -> Any:
+    """The content of a record, in memory that was made for it, of which only the document says what is read-only."""
+    if isinstance(array, np.ndarray):
+        array.flags.writeable = True
+    return array
 
 
 def _as_content(array: Array) -> Array:
