@@ -444,3 +444,80 @@ def _same(one, other):
     if isinstance(other, dict):
         return list(one) == list(other) and all(map(_same, one.values(), other.values()))
     return np.array_equal(one, other) if isinstance(other, np.ndarray) else one == other
+
+
+# -- what cannot be read here --------------------------------------------------------------
+
+REPAIR_WITHOUT = """
+import sys
+sys.modules["hdf5plugin"] = sys.modules["zstandard"] = None  # as if they were not installed
+import pyiron_storage as ps
+report = ps.check(sys.argv[1], repair=True)
+print(report.ok, sorted({finding.kind for finding in report.findings}), report.damaged_file)
+print(ps.check(sys.argv[1]).lost)
+"""
+
+
+@pytest.mark.parametrize("kind", ["h5", "jsondir"])
+def test_what_a_missing_package_would_read_is_not_damaged_and_is_kept(kind, tmp_path):
+    pytest.importorskip("hdf5plugin")
+    pytest.importorskip("zstandard")
+    file = tmp_path / f"f.{kind}"
+    values = {"big": np.arange(100_000.0), "text": ["a" * 50 + str(i) for i in range(5000)], "small": 1}
+    ps.save(values, file, compression="zstd", metadata={"project": "Al"})
+    ps.save(np.arange(50_000), file, "array", compression="zstd")
+    with ps.open_storage(file) as storage:
+        storage["plain"] = 5
+    for damage in (False, True):
+        if damage:  # something else in the file is, so that it is repaired
+            with ps.open_storage(file) as storage:
+                storage["bad"] = np.arange(5000) + 77
+            _change_bytes(file, (np.arange(5000) + 77).tobytes()[800:816])
+        done = subprocess.run(
+            [sys.executable, "-c", REPAIR_WITHOUT, str(file)], capture_output=True, text=True, check=True
+        )
+        first, second = done.stdout.splitlines()
+        assert first.startswith(f"{not damage} ")
+        assert "'unreadable'" in first
+        assert ("damaged" in first) is damage
+        assert second == "[]"
+        found = ps.load(file)
+        assert found["text"] == values["text"]
+        assert np.array_equal(found["big"], values["big"])
+        assert np.array_equal(ps.load(file, "array"), np.arange(50_000))
+        with ps.open_storage(file, "r") as storage:
+            assert storage["object"].metadata["project"] == "Al"
+            assert storage["plain"] == 5
+    assert ps.check(file).ok
+
+
+def _change_bytes(file, old):
+    for path in [file] if file.is_file() else [path for path in file.rglob("*") if path.is_file()]:
+        content = path.read_bytes()
+        if old in content:
+            path.write_bytes(content.replace(old, bytes(len(old))))
+            return
+    raise AssertionError("the bytes are not there")
+
+
+@pytest.mark.parametrize("kind", ["h5", "jsondir", "json"])
+def test_a_record_of_a_later_release_is_kept(kind, tmp_path, monkeypatch):
+    file = tmp_path / f"f.{kind}"
+    with monkeypatch.context() as later:
+        later.setattr("pyiron_storage.records.document.FORMAT", 99)
+        ps.save([1, {"a": 2}], file, "later")
+    with ps.open_storage(file) as storage:
+        storage["plain"] = 5
+        storage["bad"] = np.arange(5000) + 77
+    if kind != "json":
+        _change_bytes(file, (np.arange(5000) + 77).tobytes()[800:816])
+    report = ps.check(file, repair=True)
+    assert ("later", "unreadable") in {(finding.path, finding.kind) for finding in report.findings}
+    assert report.ok is (kind == "json")
+    with ps.open_storage(file, "r") as storage:
+        assert storage["plain"] == 5
+        with pytest.raises(ps.FormatVersionError):
+            storage.load("later")
+    with monkeypatch.context() as later:
+        later.setattr("pyiron_storage.records.document.FORMAT", 99)
+        assert ps.load(file, "later") == [1, {"a": 2}]

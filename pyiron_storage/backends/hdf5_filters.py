@@ -132,8 +132,28 @@ def read_into(dataset: Any, array: Any, memory: Any = h5s.ALL, file: Any = h5s.A
         creation = dataset.get_create_plist()
         if creation.get_layout() != h5d.CHUNKED or creation.all_filters_avail():
             raise
-        plugin("The compression")
+        load_filters(creation)
         dataset.read(memory, file, array, kind)
+
+
+def load_filters(creation: Any) -> None:
+    """Make the filters of a dataset available.
+
+    Raises
+    ------
+    MissingPackageError
+        If a package that has them is not installed.
+    """
+    plugin("The compression")
+    if not creation.all_filters_avail():
+        filters = [creation.get_filter(number) for number in range(creation.get_nfilters())]
+        missing = [
+            f"{text.decode(errors='replace')} ({code})" for code, _, _, text in filters if not h5z.filter_avail(code)
+        ]
+        raise MissingPackageError(
+            f"The compression needs the HDF5 filter {', '.join(missing)}, which the package hdf5plugin does not have. "
+            "Install the plugin of HDF5 that has it, and name its folder in HDF5_PLUGIN_PATH."
+        )
 
 
 def is_compressed(dataset: Any) -> bool:

@@ -17,7 +17,7 @@ from pyiron_storage.files.replacing import confirm_name, exchange_names, free_na
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_object import GroupStore
 from pyiron_storage.operations.exclusive import alone, remove_aside, storage_class
-from pyiron_storage.operations.record_check import RecordCheck, check_node, looks_like_a_record
+from pyiron_storage.operations.record_check import CANNOT_READ_HERE, RecordCheck, check_node, looks_like_a_record
 from pyiron_storage.option_checks import checked_filename
 from pyiron_storage.paths import Name, join
 from pyiron_storage.public import public
@@ -31,7 +31,8 @@ class Finding(NamedTuple):
     path : str
         Where in the file; empty for the file itself.
     kind : str
-        ``"damaged"``, or ``"unverified"``: it can be read and has no checksums, or
+        ``"damaged"``; ``"unreadable"``: a package that it needs is not installed here, or a
+        later release wrote it; ``"unverified"``: it can be read and has no checksums, or
         not for all of it.
     message : str
         What was found.
@@ -141,7 +142,8 @@ def check(
     repair : bool
         Whether to put a file with what is whole in the place of a damaged one, which is
         kept under the name ``<filename>.damaged``. Of a damaged object the entries of its lists and
-        dicts are kept that are whole; lost entries of a list become None. What is whole is copied as it is.
+        dicts are kept that are whole; lost entries of a list become None. What is whole is copied as it is, and
+        so is what merely cannot be read here.
     backend : str or Backend, optional
         The back-end where the suffix does not say it.
     locking, timeout
@@ -224,6 +226,9 @@ class _Check:
             try:
                 with storage._session.access:  # each error of HDF5 gets its meaning
                     self._one(storage, Name(name), target)
+            except CANNOT_READ_HERE as error:
+                self._report.note(join((*storage._location, name)), "unreadable", error)
+                self._save(storage, Name(name), target)
             except StorageError as error:
                 self._note_lost(join((*storage._location, name)), error)
 
@@ -260,6 +265,8 @@ class _Check:
         for lost in inner._lost():
             self._note_lost(join((*inner._location, lost)), "is not as it was written")
         found = RecordCheck(inner, self._report.filename)
+        for message in found.unreadable:
+            self._report.note(inner.path, "unreadable", message)
         for message in found.unverified:
             self._report.note(inner.path, "unverified", message)
         for message in found.damaged:

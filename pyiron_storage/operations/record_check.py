@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 from pyiron_storage.arrays.checks import Check, text_description
-from pyiron_storage.errors import StorageError
+from pyiron_storage.errors import FormatVersionError, MissingPackageError, StorageError
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_object import GroupStore
 from pyiron_storage.paths import Name
 from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.garbage import byte_holders
 from pyiron_storage.records.salvage import Goodness, Salvaged, salvage
+
+CANNOT_READ_HERE: Final = (MissingPackageError, FormatVersionError)
+"""What says that something cannot be read on this machine, which does not mean that it is damaged."""
 
 
 def check_node(storage: GenericStorage, name: Name) -> list[str]:
@@ -60,16 +63,18 @@ class RecordCheck:
 
     Attributes
     ----------
-    damaged, unverified : list of str
+    damaged, unreadable, unverified : list of str
         What was found.
     """
 
     def __init__(self, group: GenericStorage, file: str) -> None:
         self._group, self._file = group, file
         self.damaged: list[str] = []
+        self.unreadable: list[str] = []
         self.unverified: list[str] = []
         self._record: Record | None = None
         self._bad_arrays: set[str] = set()
+        self._is_unreadable_text = False
         self._starts: list[int] = []
         with group._session.shared.salvaging(verify=None):
             self._text, self._is_good_text = self._bytes(Name("record"), "document")
@@ -77,7 +82,9 @@ class RecordCheck:
         self._check_arrays()
         try:
             with group._session.shared.salvaging(verify=None):
-                self._record = Record(GroupStore(group, file))
+                self._record = None if self._is_unreadable_text else Record(GroupStore(group, file))
+        except CANNOT_READ_HERE as error:
+            self.unreadable.append(str(error))
         except StorageError as error:
             self.damaged = self.damaged or [str(error)]
         if self._record is not None and not self.damaged:
@@ -92,6 +99,10 @@ class RecordCheck:
         try:
             protection = self._group._protection(name)
             data = self._group._read_text(name) if name == "record" else self._group[name].tobytes()
+        except CANNOT_READ_HERE as error:
+            self.unreadable.append(f"its {what}: {error}")
+            self._is_unreadable_text = self._is_unreadable_text or name == "record"
+            return b"", lambda _, __: True
         except (StorageError, AttributeError, TypeError) as error:
             problem = f"the {what} cannot be read: {error}"
         if isinstance(protection, Check) and not problem:
@@ -132,6 +143,9 @@ class RecordCheck:
                 messages = check_node(arrays, Name(name)) if name not in arrays._lost() else []
                 self.unverified += [f"array {name!r}: {message}" for message in messages]
                 is_good = name not in arrays._lost()
+            except CANNOT_READ_HERE as error:
+                is_good = True
+                self.unreadable.append(f"array {name!r}: {error}")
             except (StorageError, KeyError) as error:
                 is_good = False
                 self.damaged.append(f"array {name!r}: {error}")
