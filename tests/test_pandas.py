@@ -4,9 +4,11 @@ import contextlib
 import datetime
 import importlib.util
 import json
+import pathlib
 import pickle
 import subprocess
 import sys
+import tracemalloc
 import zoneinfo
 from pathlib import Path
 
@@ -745,3 +747,56 @@ def test_codes_beyond_their_categories_are_refused():
     record.touch(2)
     with pytest.raises(ps.DamagedRecordError, match="no categorical can be made"):
         storage.load("x")
+
+
+# -- text in Arrow's memory ---------------------------------------------------------------
+
+TEXTS = {
+    "unique": [f"atom-{i}" for i in range(3000)],
+    "few": ["fcc", "bcc", "h\u00e9p"] * 1000,
+    "one": ["same"] * 3000,
+    "missing": [None if i % 7 == 0 else f"x{i}" for i in range(3000)],
+    "few and missing": ["fcc", None, ""] * 1000,
+    "all missing": [None] * 3000,
+    "line ends": [f"a\n{i}" if i % 100 == 0 else f"b{i}" for i in range(3000)],
+    "empty": [""] * 2999 + ["x"],
+    "unicode": [f"\u00fc\U0001f600{i}" for i in range(3000)],
+    "at first few": ["a"] * 300 + [f"x{i}" for i in range(2700)],
+    "NUL": [f"a\0{i}" for i in range(3000)],
+    "short": ["a", "b"],
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("missing", [np.nan, pd.NA])
+@pytest.mark.parametrize("file", ["f.h5", "f.jsondir", "f.json"])
+def test_text_that_arrow_holds_is_written_as_any_text(name, missing, file):
+    pytest.importorskip("pyarrow")
+    arrow = pd.array(TEXTS[name], dtype=pd.StringDtype("pyarrow", na_value=missing))
+    python = pd.array(TEXTS[name], dtype=pd.StringDtype("python", na_value=missing))
+    for array in (arrow, arrow[::2], arrow[5:], pd.concat([pd.Series(arrow)] * 2).array):
+        ps.save({"series": pd.Series(array), "index": pd.Index(array), "frame": pd.DataFrame({"a": array})}, file)
+        found = ps.load(file)
+        for part in (found["series"].array, found["index"].array, found["frame"]["a"].array):
+            assert type(part) is type(array)
+            assert part.dtype == array.dtype
+            pd.testing.assert_extension_array_equal(part, array)
+    ps.save(arrow, "arrow.jsondir")
+    ps.save(python, "python.jsondir")
+    of_arrow, of_python = (
+        [path.read_bytes() for path in sorted(pathlib.Path(where).rglob("*.npy"))]
+        for where in ("arrow.jsondir", "python.jsondir")
+    )
+    assert of_arrow == of_python  # the same bytes, whoever held them
+
+
+def test_text_of_arrow_costs_no_string_for_each_entry():
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": pd.array([f"atom-{i}" for i in range(50_000)], dtype="str")})
+    for work in (lambda: ps.save(frame, "f.h5"), lambda: ps.load("f.h5")):
+        work()
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 50_000 * 40  # bytes; a str of Python has 60

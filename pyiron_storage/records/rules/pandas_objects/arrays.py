@@ -8,9 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.records.decoder import Decoder
+from pyiron_storage.records.document import Node
+from pyiron_storage.records.rules.pandas_objects.arrow_texts import arrow_of, taken_from
 from pyiron_storage.records.rules.pandas_objects.frequencies import alias_of, period_alias, with_frequency
 from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register, unflagged
-from pyiron_storage.records.rules.pieces import Pieces, PiecesRule, given, require
+from pyiron_storage.records.rules.pieces import Pieces, PiecesRule, given, require, restored
 
 Array = np.ndarray[Any, Any]
 
@@ -97,17 +100,48 @@ def _take_strings(array: Any) -> Pieces | None:
 
     ``"missing":"NA"`` where the dtype has that for them, and ``"storage":"pyarrow"``.
     """
-    texts, missing = np.asarray(array, dtype=object), np.asarray(array.isna())
+    missing = np.asarray(array.isna())
     mask = missing if missing.any() else None
-    if mask is not None:
-        texts = texts.copy()
-        texts[mask] = ""
-    values = texts.tolist()
-    if not set(map(type, values)) <= {str}:
+    values = taken_from(array, mask) or _listed(array, mask)
+    if values is None:
         return None
     kind = "NA" if array.dtype.na_value is library().NA else None
     storage = "pyarrow" if array.dtype.storage != "python" else None
     return {"values": values, **given(mask=mask, missing=kind, storage=storage)}
+
+
+def _listed(array: Any, mask: Array | None) -> list[str] | None:
+    """The texts of an array, an empty one where one is missing; None where it holds something else."""
+    texts = np.asarray(array, dtype=object)
+    if mask is not None:
+        texts = texts.copy()
+        texts[mask] = ""
+    values: list[str] = texts.tolist()
+    return values if set(map(type, values)) <= {str} else None
+
+
+class StringsRule(PiecesRule):
+    """An array of text; what Arrow is to hold is read by Arrow."""
+
+    def __init__(self) -> None:
+        super().__init__("strings", _take_strings, _make_strings)
+
+    def decode(self, node: Node, decoder: Decoder) -> Any:
+        nodes = node.get("nodes")
+        if type(nodes) is not dict or nodes.get("storage") != "pyarrow" or decoder.stand_ins is not None:
+            return super().decode(node, decoder)
+        arrow = arrow_of(nodes.get("values"), decoder)
+        if arrow is None:
+            return super().decode(node, decoder)
+        mask = decoder.decode(nodes.get("mask"))
+        return restored(self.name, decoder, _make_arrow_strings, arrow, mask, nodes.get("missing", "nan"))
+
+
+def _make_arrow_strings(arrow: Any, mask: Any, missing: str) -> Any:
+    if mask is not None:
+        require(isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == (len(arrow),), "the mask is none")
+        arrow = importlib.import_module("pyarrow.compute").if_else(mask, None, arrow)
+    return _text_dtype(missing, "pyarrow").__from_arrow__(arrow)
 
 
 def _make_strings(values: list[str], mask: Any = None, missing: str = "nan", storage: str = "python") -> Any:
@@ -185,7 +219,7 @@ register(PiecesRule("periods", _take_periods, _make_periods), "PeriodArray")
 register(PiecesRule("intervals", _take_intervals, _make_intervals), "IntervalArray")
 register(PiecesRule("categorical", _take_categorical, _make_categorical), "Categorical")
 register(PiecesRule("masked", _take_masked, _make_masked), "IntegerArray", "FloatingArray", "BooleanArray")
-register(PiecesRule("strings", _take_strings, _make_strings), "StringArray", "ArrowStringArray")
+register(StringsRule(), "StringArray", "ArrowStringArray")
 register(PiecesRule("sparsearray", _take_sparse, _make_sparse), "SparseArray")
 register(PiecesRule("arrow", _take_arrow, _make_arrow), "ArrowExtensionArray")
 register(PiecesRule("numpyarray", _take_numpy, _make_numpy), "NumpyExtensionArray")
