@@ -255,3 +255,49 @@ def test_a_file_with_a_user_block_is_read_changed_and_mapped():
         assert (file.userblock_size, sorted(file)) == (512, ["a", "b", "c", "d"])
     with open("f.mat", "rb") as stream:
         assert stream.read(10) == b"MATLAB 7.3"
+
+
+def test_text_of_fixed_length_and_dates_of_h5py_are_read():
+    dates = np.array(["2020-01-02T03:04:05", "NaT"], "M8[us]")
+    spans = np.array([1, 2], "m8[ms]")
+    with h5py.File("f.h5", "w") as file:
+        file.create_dataset("utf-8", data=["h\u00e9llo".encode(), b"b"], dtype=h5py.string_dtype("utf-8", 6))
+        file.create_dataset("ascii", data=[b"abc", b"b"], dtype=h5py.string_dtype("ascii", 3))
+        file.create_dataset("chunked", data=[b"abc", b"b"], dtype=h5py.string_dtype("utf-8", 3), chunks=(1,))
+        file["dates"] = dates.astype(h5py.opaque_dtype(dates.dtype))
+        file["spans"] = spans.astype(h5py.opaque_dtype(spans.dtype))
+    with ps.open_storage("f.h5", "r") as storage:
+        assert storage["utf-8"].tolist() == ["h\u00e9llo".encode(), b"b"]
+        assert storage["ascii"].tolist() == storage["chunked"].tolist() == [b"abc", b"b"]
+        assert storage.array("utf-8")[1] == b"b"
+        for name, expected in (("dates", dates), ("spans", spans)):
+            assert storage[name].dtype == expected.dtype
+            assert np.array_equal(storage[name].view("i8"), expected.view("i8"))
+            assert storage.array(name)[:1].view("i8") == expected[:1].view("i8")
+    assert ps.check("f.h5").ok
+    assert list(ps.diff("f.h5", "f.h5")) == []
+    ps.copy("f.h5", "g.jsondir")
+    with ps.open_storage("g.jsondir", "r") as storage:
+        assert np.array_equal(storage["dates"].view("i8"), dates.view("i8"))
+
+
+def test_a_type_that_another_program_named_stays():
+    with h5py.File("f.h5", "w") as file:
+        file["type"] = np.dtype("i8")
+        file.create_dataset("typed", data=[1, 2], dtype=file["type"])
+    with ps.open_storage("f.h5") as storage:
+        assert storage["typed"].tolist() == [1, 2]
+        for value in (5, {"a": 1}, "text", np.arange(3)):
+            with pytest.raises(ps.UnsupportedOperationError, match="type"):
+                storage["type"] = value
+        with pytest.raises(ps.UnsupportedOperationError):
+            storage.create_group("type")
+        with pytest.raises(ps.StorageError):
+            storage["type"]
+        with pytest.raises(ps.StorageError):
+            storage.load("type")
+    report = ps.check("f.h5")
+    assert report.ok
+    assert ("type", "unreadable") in {(finding.path, finding.kind) for finding in report.findings}
+    with h5py.File("f.h5") as file:
+        assert isinstance(file["type"], h5py.Datatype)

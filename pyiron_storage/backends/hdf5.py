@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p
+from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5t
 
 from pyiron_storage.arrays.checks import Check
 from pyiron_storage.arrays.memory_layout import stays_read_only
@@ -42,7 +42,7 @@ from pyiron_storage.backends.neighbours.bagofholding_files import OBJECT
 from pyiron_storage.backends.neighbours.h5io_files import H5ioObject, holds_object, title_of
 from pyiron_storage.backends.neighbours.tinybase_files import ready_made_kind
 from pyiron_storage.backends.opening import begins_anew, checked_path, is_durable, open_file, read_only, reopening
-from pyiron_storage.errors import DamagedRecordError, ReadOnlyError
+from pyiron_storage.errors import DamagedRecordError, ReadOnlyError, UnsupportedOperationError
 from pyiron_storage.files.locks import TIMEOUT
 from pyiron_storage.model.backend_group import one_access
 from pyiron_storage.model.session import Location
@@ -150,6 +150,7 @@ class HDF5Storage(GenericStorage):
         found = self._open(name)
         if isinstance(found, h5g.GroupID):
             return self._inside(name)
+        self._check_is_no_type(found, name)
         try:
             value = read_value(found, self._where(name), verify=self._session.shared.verifying)
         except DamagedRecordError:
@@ -165,6 +166,7 @@ class HDF5Storage(GenericStorage):
         group, link = self._group(), link_name(name)
         if link in group:
             dataset = self._open(name)
+            self._check_is_no_type(dataset, name)
             if fits(dataset, title, array, kind, self._compression):
                 fill_dataset(dataset, title, array, kind)
                 if title == "ndarray":
@@ -185,6 +187,8 @@ class HDF5Storage(GenericStorage):
         if link not in group:
             self._file.listed.pop(self._names, None)
             h5g.create(group, link, gcpl=_group_creation())
+        else:
+            self._check_is_no_type(self._open(name), name)
         return self._inside(name)
 
     def list_nodes(self) -> list[str]:
@@ -414,6 +418,20 @@ class HDF5Storage(GenericStorage):
         if link not in group or group.links.get_info(link).type != h5l.TYPE_HARD:
             raise KeyError(name)
         return self._file.checked(open_linked(group, link, self._file.path))
+
+    def _check_is_no_type(self, found: Any, name: str) -> None:
+        """Refuse a type that another program put into the file under a name, for its datasets to be of.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If it is one.
+        """
+        if isinstance(found, h5t.TypeID):
+            raise UnsupportedOperationError(
+                f"{self._where(name)} is a type of HDF5 that datasets of the file may be of, not a value. h5py reads "
+                "it and deletes it; choose another name."
+            )
 
     def _where(self, name: str) -> str:
         return f"{self._file.path}: {'/'.join((*self._names, name))}"

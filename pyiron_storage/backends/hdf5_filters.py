@@ -11,7 +11,7 @@ import math
 from typing import Any, Final
 
 import numpy as np
-from h5py import h5d, h5p, h5s, h5z
+from h5py import h5d, h5p, h5s, h5t, h5z
 
 from pyiron_storage.backends.compression import Compression
 from pyiron_storage.errors import MissingPackageError
@@ -126,6 +126,7 @@ def unlimited(shape: Shape) -> Any:
 
 def read_into(dataset: Any, array: Any, memory: Any = h5s.ALL, file: Any = h5s.ALL, kind: Any = None) -> None:
     """Read a dataset, or a part of it, straight into an array; its filters are loaded where they are not yet."""
+    kind = kind or _own_type(dataset)
     try:
         dataset.read(memory, file, array, kind)
     except OSError:
@@ -134,6 +135,16 @@ def read_into(dataset: Any, array: Any, memory: Any = h5s.ALL, file: Any = h5s.A
             raise
         load_filters(creation)
         dataset.read(memory, file, array, kind)
+
+
+def _own_type(dataset: Any) -> Any:
+    """The type of a dataset where h5py would choose another one for numpy's dtype, to which HDF5 does not convert.
+
+    That is so for text of a fixed length in UTF-8, and for opaque bytes such as h5py's dates.
+    """
+    kind = dataset.get_type()
+    is_text = isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str()
+    return kind if is_text or kind.get_class() == h5t.OPAQUE else None
 
 
 def load_filters(creation: Any) -> None:

@@ -31,8 +31,8 @@ class Finding(NamedTuple):
     path : str
         Where in the file; empty for the file itself.
     kind : str
-        ``"damaged"``; ``"unreadable"``: a package that it needs is not installed here, or a
-        later release wrote it; ``"unverified"``: it can be read and has no checksums, or
+        ``"damaged"``; ``"unreadable"``: a package that it needs is not installed here, a
+        later release wrote it, or it is no value at all; ``"unverified"``: it can be read and has no checksums, or
         not for all of it.
     message : str
         What was found.

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from pyiron_storage.arrays.checks import Check, text_description
-from pyiron_storage.errors import FormatVersionError, MissingPackageError, StorageError
+from pyiron_storage.errors import FormatVersionError, MissingPackageError, StorageError, UnsupportedOperationError
 from pyiron_storage.model.storage import GenericStorage
 from pyiron_storage.model.stored_object import GroupStore
 from pyiron_storage.paths import Name
@@ -15,7 +15,7 @@ from pyiron_storage.records.document import MAGIC, Record
 from pyiron_storage.records.garbage import byte_holders
 from pyiron_storage.records.salvage import Goodness, Salvaged, salvage
 
-CANNOT_READ_HERE: Final = (MissingPackageError, FormatVersionError)
+CANNOT_READ_HERE: Final = (MissingPackageError, FormatVersionError, UnsupportedOperationError)
 """What says that something cannot be read on this machine, which does not mean that it is damaged."""
 
 
