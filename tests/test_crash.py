@@ -1,6 +1,7 @@
 """Writers that die or fail at any moment lose nothing that was committed, and leave whole files."""
 
 import errno
+import inspect
 import os
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def test_a_process_that_dies_at_any_step_leaves_the_old_or_the_new_state(
     make_old(file, beside)
     copies.mkdir()
     for kind in (ps.HDF5Storage, ps.JSONStorage, ps.JSONFileStorage):
-        monkeypatch.setitem(kind.__init__.__kwdefaults__, "durability", durability)
+        monkeypatch.setitem(inspect.unwrap(kind.__init__).__kwdefaults__, "durability", durability)
     seen = []
     for copy in snapshots(monkeypatch, file.parent, copies, lambda: change(file)):
         seen.append(state(copy / name, beside))
