@@ -24,7 +24,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="ut
 BLOCKS = re.findall(r"^```([^\n]*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SUFFIXES = [".h5", ".jsondir", ".json"]
 EMPTY_HEADER = '{"pyiron_storage":1,"types":[]}'
-NO_NAME_IN_A_DOCUMENT = {"plain", "list", "view", "raw", "array subclass", "arrow texts"}
+NO_NAME_IN_A_DOCUMENT = {"plain", "list", "view", "raw", "array subclass", "texts"}
 """Rules whose objects JSON has, or that are written as what they show."""
 NO_RULE_IN_THE_REGISTRY = {"parts", "code"}
 WITHOUT_EXAMPLE = {"arrow"}

@@ -764,6 +764,9 @@ TEXTS = {
     "at first few": ["a"] * 300 + [f"x{i}" for i in range(2700)],
     "NUL": [f"a\0{i}" for i in range(3000)],
     "short": ["a", "b"],
+    "of one length": ["fcc", "h\u00e9"] * 40,
+    "returns": ["a\r\nb", "\r", "", "\u2028x"] * 40,
+    "none": [],
 }
 
 
@@ -788,6 +791,72 @@ def test_text_that_arrow_holds_is_written_as_any_text(name, missing, file):
         for where in ("arrow.jsondir", "python.jsondir")
     )
     assert of_arrow == of_python  # the same bytes, whoever held them
+
+
+WITHOUT_PYARROW = """
+import sys
+sys.modules["pyarrow"] = None
+import pandas as pd, pyiron_storage as ps
+texts = {texts!r}
+array = pd.array(texts, dtype="str")
+assert array.dtype.storage == "python"
+ps.save(array, "python.jsondir")
+for file in ("arrow.jsondir", "arrow.h5"):
+    loaded = ps.load(file)
+    assert loaded.dtype == array.dtype and loaded.equals(array), loaded
+assert ps.load("of NA.h5").dtype == pd.StringDtype("python")
+"""
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_is_the_same_file_with_and_without_pyarrow(name, tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    array = pd.array(TEXTS[name], dtype="str")
+    assert array.dtype.storage == "pyarrow"
+    ps.save(array, "arrow.jsondir")
+    ps.save(array, "arrow.h5")
+    ps.save(pd.array(TEXTS[name], dtype="string[pyarrow]"), "of NA.h5")
+    subprocess.run([sys.executable, "-c", WITHOUT_PYARROW.format(texts=TEXTS[name])], check=True)
+    of_arrow, of_python = (
+        [path.read_bytes().partition(b"\n")[2] for path in sorted(Path(where).rglob("record-*.jsonl"))]
+        for where in ("arrow.jsondir", "python.jsondir")
+    )
+    assert of_arrow == of_python
+    loaded = ps.load("python.jsondir")
+    assert loaded.dtype.storage == "pyarrow"
+    pd.testing.assert_extension_array_equal(loaded, array)
+
+
+def test_what_keeps_text_is_kept_where_it_is_not_the_usual():
+    for dtype in (pd.StringDtype("python", na_value=np.nan), pd.StringDtype("python"), pd.StringDtype()):
+        assert again(pd.array(["a", None], dtype=dtype)).dtype.storage == dtype.storage
+
+
+@pytest.mark.parametrize("missing", [np.nan, pd.NA])
+def test_one_text_of_many_is_read_changed_and_found(missing):
+    texts = [f"\u00fcatom {n % 13}" for n in range(200)]
+    storage = stored(pd.Series(texts, dtype=pd.StringDtype("python", na_value=missing)))
+    values = storage["x/values/values"]
+    assert values[77] == texts[77]
+    assert values[190:] == texts[190:]
+    assert storage["x/values/values/3"] == texts[3]
+    values[5] = "\u00fcATOM 5"
+    texts[5] = "\u00fcATOM 5"
+    assert values[4:7] == texts[4:7]
+    values[6] = texts[6] = "longer than it was"
+    assert storage.load("x").tolist() == texts
+    assert sum(path.startswith("x/values/values/") for path, _ in storage.walk()) == 200
+
+
+def test_bytes_that_are_no_text_are_refused():
+    for damage in ({"lengths": 3}, {"lengths": -2}, {"at": [0, 199]}, {"at": [1, 200]}, {"count": 99}):
+        storage = stored(pd.array(["\u00e9"] * 100 + ["a"], dtype=pd.StringDtype("python", na_value=np.nan)))
+        record = storage["x"]._source.record()
+        record.node(2)["nodes"]["values"].update(damage)
+        record.touch(2)
+        with pytest.raises(ps.DamagedRecordError):
+            storage.load("x")
 
 
 def test_text_of_arrow_costs_no_string_for_each_entry():

@@ -16,6 +16,7 @@ from pyiron_storage.records.columns.kinds import (
     sets,
     slotted,
     text,
+    utf8,
 )
 from pyiron_storage.records.columns.kinds.maps import MapColumn
 from pyiron_storage.records.columns.kinds.mixed import MixedColumn
@@ -36,6 +37,7 @@ __all__ = [
     "sets",
     "slotted",
     "text",
+    "utf8",
 ]
 
 for _kind in (RowColumn(), RepeatedColumn(), MixedColumn(), MapColumn()):  # asked in this order

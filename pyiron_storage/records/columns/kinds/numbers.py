@@ -161,6 +161,14 @@ def stored_bytes(values: Array, encoder: Encoder) -> dict[str, Node]:
     return {"native": encoder.record.add_array(plain_elements(values), encoder.hint)}
 
 
+def stored_integers(values: Array, encoder: Encoder) -> Node:
+    """Return the column of an array of integers, in the smallest dtype that holds them; one number where all are it."""
+    low, high = int(values.min()), int(values.max())
+    if low == high:
+        return low
+    return {"$": "column", "count": len(values), **_numbers(values.astype(_smallest(low, high), copy=False), encoder)}
+
+
 def column_bytes(node: Node, record: Record, *, keep: bool = False) -> Any:
     """The bytes of a column, in the buffers or in a native array; `keep` it for the next entry."""
     if "native" in node:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from pyiron_storage.records.columns.kinds.utf8 import Texts, joined
 from pyiron_storage.records.decoder import Decoder
 from pyiron_storage.records.document import Node
-from pyiron_storage.records.rules.pandas_objects.arrow_texts import arrow_of, taken_from
+from pyiron_storage.records.rules.pandas_objects.arrow_texts import arrow_array, held_by_arrow, whole_texts
 from pyiron_storage.records.rules.pandas_objects.frequencies import alias_of, period_alias, with_frequency
 from pyiron_storage.records.rules.pandas_objects.library import library, plain_array, register, unflagged
 from pyiron_storage.records.rules.pieces import Pieces, PiecesRule, given, require, restored
@@ -98,67 +99,78 @@ def _make_masked(values: Array, mask: Array | None = None) -> Any:
 def _take_strings(array: Any) -> Pieces | None:
     """``{"$":"strings","nodes":{"values":["a",""],"mask":...}}``; ``mask`` where some are missing.
 
-    ``"missing":"NA"`` where the dtype has that for them, and ``"storage":"pyarrow"``.
+    ``"missing":"NA"`` where the dtype has that for them, and ``storage`` where it is not what the dtype has anyway.
     """
     missing = np.asarray(array.isna())
     mask = missing if missing.any() else None
-    values = taken_from(array, mask) or _listed(array, mask)
+    values = held_by_arrow(array, mask) or _listed(array, mask)
     if values is None:
         return None
     kind = "NA" if array.dtype.na_value is library().NA else None
-    storage = "pyarrow" if array.dtype.storage != "python" else None
+    storage = array.dtype.storage if array.dtype.storage != _usual_storage(kind) else None
     return {"values": values, **given(mask=mask, missing=kind, storage=storage)}
 
 
-def _listed(array: Any, mask: Array | None) -> list[str] | None:
-    """The texts of an array, an empty one where one is missing; None where it holds something else."""
+def _listed(array: Any, mask: Array | None) -> Texts | list[str] | None:
+    """The texts of an array, an empty one where one is missing; None where it holds something else.
+
+    As a list where some are no valid Unicode.
+    """
     texts = np.asarray(array, dtype=object)
     if mask is not None:
         texts = texts.copy()
         texts[mask] = ""
     values: list[str] = texts.tolist()
-    return values if set(map(type, values)) <= {str} else None
+    return (joined(values) or values) if set(map(type, values)) <= {str} else None
 
 
 class StringsRule(PiecesRule):
-    """An array of text; what Arrow is to hold is read by Arrow."""
+    """An array of text; what Arrow is to hold is handed to it without a Python string for each entry."""
 
     def __init__(self) -> None:
         super().__init__("strings", _take_strings, _make_strings)
 
     def decode(self, node: Node, decoder: Decoder) -> Any:
         nodes = node.get("nodes")
-        if type(nodes) is not dict or nodes.get("storage") != "pyarrow" or decoder.stand_ins is not None:
+        texts = whole_texts(nodes.get("values"), decoder) if type(nodes) is dict and not decoder.stand_ins else None
+        if texts is None:
             return super().decode(node, decoder)
-        arrow = arrow_of(nodes.get("values"), decoder)
-        if arrow is None:
-            return super().decode(node, decoder)
-        mask = decoder.decode(nodes.get("mask"))
-        return restored(self.name, decoder, _make_arrow_strings, arrow, mask, nodes.get("missing", "nan"))
+        others = {name: decoder.decode(inner) for name, inner in nodes.items() if name != "values"}
+        return restored(self.name, decoder, _make_strings, texts, **others)
 
 
-def _make_arrow_strings(arrow: Any, mask: Any, missing: str) -> Any:
+def _storage(storage: str | None, missing: str | None) -> str:
+    """What is to hold the texts here: pyarrow only where it is installed."""
+    storage = storage or _usual_storage(missing)
+    return "python" if importlib.util.find_spec("pyarrow") is None else storage
+
+
+def _usual_storage(missing: str | None) -> str:
+    """What holds texts where nothing is said: of the dtype `str` what pandas takes here, else Python."""
+    return str(_text_dtype(None, None).storage) if missing is None else "python"
+
+
+def _make_strings(
+    values: Texts | list[str], mask: Any = None, missing: str | None = None, storage: str | None = None
+) -> Any:
+    dtype = _text_dtype(missing, _storage(storage, missing))
+    count = len(values.lengths) if isinstance(values, Texts) else len(values)
     if mask is not None:
-        require(isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == (len(arrow),), "the mask is none")
-        arrow = importlib.import_module("pyarrow.compute").if_else(mask, None, arrow)
-    return _text_dtype(missing, "pyarrow").__from_arrow__(arrow)
-
-
-def _make_strings(values: list[str], mask: Any = None, missing: str = "nan", storage: str = "python") -> Any:
-    array = np.array(values, dtype=object)
+        require(isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == (count,), "the mask is none")
+    if isinstance(values, Texts) and dtype.storage == "pyarrow":
+        return dtype.__from_arrow__(arrow_array(values, mask))
+    array = np.array(values.listed() if isinstance(values, Texts) else values, dtype=object)
     require(array.ndim == 1, "the values are no texts")
     if mask is not None:
-        require(isinstance(mask, np.ndarray) and mask.dtype == bool and mask.shape == array.shape, "the mask is none")
         array[mask] = None
-    return library().array(array, dtype=_text_dtype(missing, storage), copy=False)
+    return library().array(array, dtype=dtype, copy=False)
 
 
-def _text_dtype(missing: str, storage: str) -> Any:
+def _text_dtype(missing: str | None, storage: str | None) -> Any:
+    """The dtype of text that is kept in some way; None for what pandas takes here."""
     dtype = library().StringDtype
     if missing == "NA":
         return dtype(storage)
-    if storage == "pyarrow" and importlib.util.find_spec("pyarrow") is None:
-        storage = "python"  # to the user both are the dtype `str`
     try:
         return dtype(storage, na_value=np.nan)
     except TypeError:
