@@ -84,10 +84,10 @@ def test_a_million_appended_rows_cost_little_each():
     with ps.open_storage("f.h5") as storage, storage.transaction():
         storage["x"] = np.zeros((0, 3))
         handle = storage.array("x")
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(1000):
             handle.append(np.ones((1000, 3)))
-        assert time.perf_counter() - start < 20  # 1 s on a quiet machine
+        assert time.process_time() - start < 20  # 1 s on a quiet machine
         assert handle.chunks[0] * 24 > 100_000  # no longer the small chunks with which it began
     assert size_of("f.h5") < 24_000_000 * 1.5
     assert ps.load("f.h5", "x").sum() == 3_000_000
