@@ -18,7 +18,7 @@ demo: $(VENV)/.installed  ## a workflow into a file and back
 test: $(VENV)/.installed  ## the tests, in a few minutes
 	@$(BIN)/python -m pytest --numprocesses auto
 
-test-lowest:  ## the tests on the lowest versions of all dependencies
+test-lowest:  ## the tests on the lowest versions of all dependencies; some of the command line still fail
 	@$(MAKE) test VENV=.venv-lowest REQUIREMENTS="--requirement tests/requirements-lowest.txt --editable ."
 
 lint: $(VENV)/.installed  ## style and types
